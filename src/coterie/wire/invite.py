@@ -1,0 +1,100 @@
+"""Invites: ``coterie://HOST:PORT/#...``, an address and, behind the mark, what is authenticated.
+
+Behind the mark is base64url of version (1 byte) ‖ fingerprint of the server's static key (32) ‖ token (16) ‖
+checksum (4), so that a garbled copy is told from a wrong one. Host and port are how to reach the server, no more.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+
+from coterie.errors import InvalidInput
+from coterie.wire.limits import TOKEN_SIZE
+
+DEFAULT_PORT = 7617
+SCHEME = "coterie://"
+_VERSION = 1
+_CHECKSUM_SIZE = 4
+_SIZE = 1 + 32 + TOKEN_SIZE + _CHECKSUM_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Invite:
+    """What a newcomer is given. The token lets one in, so it stays out of logs and ``repr``."""
+
+    address: Address
+    fingerprint: bytes  # SHA-256 of the server's static public key
+    token: bytes  # 16 bytes
+
+    def __repr__(self) -> str:
+        return f"<Invite to {self.address}>"
+
+    def encode(self) -> str:
+        """The link that people pass on."""
+        inside = bytes([_VERSION]) + self.fingerprint + self.token
+        whole = inside + _checksum(inside)
+        return f"{SCHEME}{self.address}/#{base64.urlsafe_b64encode(whole).rstrip(b'=').decode()}"
+
+
+def fingerprint_of(static_public_key: bytes) -> bytes:
+    """32 bytes that stand for a server's static key."""
+    return hashlib.sha256(static_public_key).digest()
+
+
+def show_fingerprint(fingerprint: bytes) -> str:
+    """For people: hexadecimal in groups of four."""
+    text = fingerprint.hex()
+    return " ".join(text[i : i + 4] for i in range(0, len(text), 4))
+
+
+def decode_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
+    """HOST, HOST:PORT or [IPv6]:PORT. Raises InvalidInput."""
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.%a-z]+)\]|([^\s:/\[\]@#?]+))(?::(\d{1,5}))?", text)
+    if not found:
+        raise InvalidInput(
+            f"not an address: {text[:80]!r}", hint="write HOST:PORT, or [ADDRESS]:PORT for IPv6"
+        )
+    port = int(found[3]) if found[3] else default_port
+    if port > 65535:  # noqa: PLR2004  # TCP's own
+        raise InvalidInput(f"port {port} is above 65535")
+    return Address(found[1] or found[2], port)
+
+
+def decode_invite(text: str) -> Invite:
+    """Raises InvalidInput with what is wrong with it; never repeats the token."""
+    hint = "ask for the invite again, and copy all of it"
+    text = text.strip()
+    if not text.startswith(SCHEME):
+        raise InvalidInput("an invite begins with coterie://", hint=hint)
+    where, mark, encoded = text.removeprefix(SCHEME).partition("/#")
+    if not mark:
+        raise InvalidInput("the invite is cut off: the part behind # is missing", hint=hint)
+    address = decode_address(where)
+    try:
+        whole = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("the invite is garbled behind #", hint=hint) from error
+    if whole[:1] and whole[0] != _VERSION:
+        raise InvalidInput(f"the invite is garbled, or of a newer version ({whole[0]})", hint=hint)
+    inside, checksum = whole[:-_CHECKSUM_SIZE], whole[-_CHECKSUM_SIZE:]
+    if len(whole) != _SIZE or _checksum(inside) != checksum:
+        raise InvalidInput("the invite is garbled or cut off behind #", hint=hint)
+    return Invite(address, inside[1:33], inside[33:])
+
+
+def _checksum(inside: bytes) -> bytes:
+    return hashlib.sha256(b"coterie/1 invite" + inside).digest()[:_CHECKSUM_SIZE]

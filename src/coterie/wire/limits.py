@@ -1,0 +1,26 @@
+"""Every limit of the conversation between client and server, each with its reason."""
+
+VERSION = 1  # agreed in the first frame
+
+MAX_FRAME = 16 * 2**20  # bytes; a Welcome with the tree of 1,000 post-quantum members is about 5 MB
+MAX_FRAME_BEFORE_LOGIN = (
+    64 * 2**10
+)  # bytes; the largest is a registration: record, vault, certificate
+MAX_BODY = 8 * 2**20  # bytes of one entry: a commit that heals a bulk-made room of 5,000 fits
+MAX_MESSAGE_BODY = (
+    256 * 2**10
+)  # bytes of one message entry; text is far below, files are not entries
+MAX_WELCOME = 12 * 2**20  # bytes; stored once however many it is for
+MAX_FETCH_BYTES = 4 * 2**20  # bytes of entries in one answer, so that a long log is read in steps
+MAX_FETCH_ENTRIES = 1_000  # entries in one answer
+MAX_IN_FLIGHT = 64  # requests of one connection that wait for an answer; more pause the reading
+MAX_KEY_PACKAGES = 100  # one-time key packages kept for one device
+MAX_KEY_PACKAGE = 16 * 2**10  # bytes; the post-quantum ones are about 3 kB
+MAX_ADDS = 100  # devices that one list change may add: PROTOCOL.md section 2
+MAX_DEVICES = 50  # devices of one account
+
+MESSAGE_ID_SIZE = 16  # bytes
+GROUP_ID_SIZE = 16  # bytes, chosen at random by who creates the group
+DEVICE_ID_SIZE = 16  # bytes, chosen at random by the device
+TOKEN_SIZE = 16  # bytes of an operator's invite token
+CHAIN_SIZE = 32  # bytes, SHA-256

@@ -1,0 +1,70 @@
+"""Frames on a byte stream: a 4-byte big-endian length, then MessagePack."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+from coterie.errors import LocalProtocolError, RemoteProtocolError
+from coterie.wire import limits
+from coterie.wire.frames import FromServer, Request
+
+LENGTH_SIZE = 4  # bytes
+T = TypeVar("T")
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode_frame(frame: Request | FromServer) -> bytes:
+    """The frame with its length in front. Raises LocalProtocolError above ``limits.MAX_FRAME``."""
+    encoded = _encoder.encode(frame)
+    if len(encoded) > limits.MAX_FRAME:
+        raise LocalProtocolError(f"frame of {len(encoded)} bytes, limit {limits.MAX_FRAME}")
+    return len(encoded).to_bytes(LENGTH_SIZE, "big") + encoded
+
+
+class FrameDecoder(Generic[T]):
+    """Turns a byte stream into frames of one direction. Never buffers more than ``limit`` and a read."""
+
+    def __init__(
+        self, decoder: "msgspec.msgpack.Decoder[T]", limit: int = limits.MAX_FRAME
+    ) -> None:
+        self._decoder = decoder
+        self._buffer = bytearray()
+        self.limit = limit  # bytes; the server raises it once a client has logged in
+
+    def receive_data(self, data: bytes) -> None:
+        """Takes what came; ``next_frame`` gives what it completes."""
+        self._buffer += data
+
+    def next_frame(self) -> T | None:
+        """The next whole frame, None where more bytes are needed. Raises RemoteProtocolError."""
+        if len(self._buffer) < LENGTH_SIZE:
+            return None
+        length = int.from_bytes(self._buffer[:LENGTH_SIZE], "big")
+        if length > self.limit:
+            raise RemoteProtocolError(f"frame of {length} bytes, limit {self.limit}")
+        end = LENGTH_SIZE + length
+        if len(self._buffer) < end:
+            return None
+        encoded = bytes(self._buffer[LENGTH_SIZE:end])
+        del self._buffer[:end]
+        try:
+            return self._decoder.decode(encoded)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            # msgspec names the field and the type, never the value
+            raise RemoteProtocolError(f"unreadable frame of {length} bytes: {error}") from error
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no part of a frame is waiting for the rest."""
+        return not self._buffer
+
+
+def requests(limit: int = limits.MAX_FRAME) -> FrameDecoder[Request]:
+    """Decodes what a client sends."""
+    return FrameDecoder(msgspec.msgpack.Decoder(Request), limit)
+
+
+def from_server() -> FrameDecoder[FromServer]:
+    """Decodes what a server sends."""
+    return FrameDecoder(msgspec.msgpack.Decoder(FromServer))
