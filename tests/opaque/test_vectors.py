@@ -43,9 +43,11 @@ def test_real_vector(number: int) -> None:
     v = published(fake=False)[number]
     expected = v["expected"]
     seen: dict[str, str] = {}
-    observe(
-        lambda name, key: seen.setdefault(name.removeprefix("opaque."), key.expose().hex()) and None
-    )
+
+    def note(name: str, key: Secret) -> None:
+        seen.setdefault(name.removeprefix("opaque."), key.expose().hex())
+
+    observe(note)
     try:
         keys = ServerKeys.load(Secret(v["oprf_seed"]), Secret(v["server_private_key"]))
         password = Secret(v["password"])
