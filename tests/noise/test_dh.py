@@ -8,7 +8,7 @@ import pytest
 from coterie.errors import RemoteProtocolError
 from coterie.noise.dh import _P, FFDHE2048
 from coterie.noise.kem import MLKEM768
-from coterie.noise.production import MESSAGE_1_SIZE, ServerHandshake, new_static
+from coterie.noise.production import MESSAGE_1_SIZE, ServerHandshake
 
 
 def test_group_is_the_one_of_rfc_7919() -> None:
@@ -58,13 +58,13 @@ def test_public_value_outside_2_to_p_minus_2_is_refused(name: str) -> None:
         FFDHE2048.dh(FFDHE2048.generate(), BAD[name].to_bytes(256, "big"))
     first_message = BAD[name].to_bytes(256, "big") + MLKEM768.generate().public
     with pytest.raises(RemoteProtocolError):
-        ServerHandshake(new_static()).respond(first_message)
+        ServerHandshake(FFDHE2048.generate()).respond(first_message)
 
 
 @pytest.mark.parametrize("size", [0, 1, 256, MESSAGE_1_SIZE - 1, MESSAGE_1_SIZE + 1])
 def test_first_message_of_another_size_is_refused(size: int) -> None:
     with pytest.raises(RemoteProtocolError):
-        ServerHandshake(new_static()).respond(b"\x02" * size)
+        ServerHandshake(FFDHE2048.generate()).respond(b"\x02" * size)
 
 
 def test_kem_key_that_fails_the_check_of_fips_203_is_refused() -> None:

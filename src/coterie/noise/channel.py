@@ -1,249 +1,337 @@
-"""The channel after its handshake: records, rekeying, renewal, closing. PROTOCOL.md section 1.
+"""The channel: records of one connection after its handshake, rekeying, renewal, closing. PROTOCOL.md section 1.
 
 Each record is a Noise message whose plaintext begins with a type byte. Bytes in by ``receive_data``, events out by
-``next_event``, bytes out by ``data_to_send``. After an error the channel is dead.
+``next_event``, bytes out by ``data_to_send``. After an error of the other side the channel is dead.
 
-    client                                   server
-      renew(message 1) ------------------------>    "please, a new exchange"; data flows on
-      <------------------------ renew(message 2)    the server's last record under its old key
-      renew(empty) ---------------------------->    the client's last record under its old key
+A renewal is a handshake inside the channel, while data flows on in both directions:
+
+    client                                    server
+      renew(message 1) ------------------------->
+      <------------------------- renew(message 2)    the server's last record under its old key
+      renew() ---------------------------------->    the client's last record under its old key
 """
 
+from collections import deque
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, StrEnum, auto
+from types import MappingProxyType
 
-from coterie.errors import LocalProtocolError, RemoteProtocolError
+from coterie.errors import CoterieError, LocalProtocolError, RemoteProtocolError, ServerNotTrusted
+from coterie.noise.dh import KeyPair
+from coterie.noise.handshake import MAX_MESSAGE
 from coterie.noise.production import (
+    MESSAGE_1_SIZE,
+    MESSAGE_2_SIZE,
+    PROLOGUE,
     ClientHandshake,
     Established,
+    ServerHandshake,
     fingerprint,
     renewal_prologue,
 )
-from coterie.noise.records import Splitter, with_length
+from coterie.noise.records import LENGTH_SIZE, MessageSplitter, frame_message
 from coterie.noise.symmetric import TAGLEN, CipherState
 
-MAX_DATA = 65535 - TAGLEN - 1  # bytes of payload in a record: 65,518 behind the type byte
-REKEY_AFTER_RECORDS = 2**20  # far below AES-GCM's limit of 2^32 under one key; costs nothing
-REKEY_AFTER_BYTES = 2**32  # 4 GiB: likewise, 2^36 blocks are allowed
+__all__ = [
+    "MAX_DATA",
+    "MESSAGE_1_SIZE",
+    "MESSAGE_2_SIZE",
+    "PROLOGUE",
+    "Channel",
+    "ClientHandshake",
+    "CloseReceived",
+    "DataReceived",
+    "Direction",
+    "Established",
+    "Event",
+    "MessageSplitter",
+    "Rekeyed",
+    "RenewalMessage",
+    "Renewed",
+    "ServerHandshake",
+    "fingerprint",
+    "frame_message",
+]
+
+MAX_DATA = (
+    MAX_MESSAGE - TAGLEN - 1
+)  # 65,518 bytes of the stream in one record, behind its type byte
+REKEY_AFTER_RECORDS = (
+    2**16
+)  # what a thief of the key can read back; RFC 8446 section 5.5 would allow 2^24.5
+REKEY_AFTER_BYTES = 2**30  # likewise; a new key costs less than one large record
+
+DATA, REKEY, RENEW, CLOSE = b"\x00", b"\x01", b"\x02", b"\x03"  # the type byte of a record
 
 
-class RecordType(IntEnum):
-    """The first byte of a record's plaintext."""
+class Direction(StrEnum):
+    """Whose records: ours or the other side's."""
 
-    DATA = 0
-    REKEY = 1
-    RENEW = 2
-    CLOSE = 3
+    SEND = "send"
+    RECEIVE = "receive"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # frozen ones take three times as long to make, and this one is made for each record
 class DataReceived:
-    """A part of the other side's stream."""
+    """The next part of the other side's stream, at most ``MAX_DATA`` bytes."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """The other side's direction has a new key."""
+    """From here on this direction has a new key (Noise section 11.3)."""
+
+    direction: Direction
 
 
 @dataclass(frozen=True, slots=True)
-class RenewalRequested:
-    """Server only: answer ``message`` with ``ServerHandshake(prologue=channel.renewal_prologue)``, in a thread."""
+class RenewalMessage:
+    """Server only: answer with ``renewal_response(payload, …)`` in a pool thread, then ``answer_renewal``."""
 
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class RenewalOffered:
-    """Client only: finish with ``channel.read_renewal`` in a thread, then ``channel.finish_renewal``.
-
-    Until then the channel reads nothing: what follows is under the new key.
-    """
-
-    message: bytes
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """Both directions have keys of a new exchange; the device signs this hash anew."""
+    """Both directions have keys of a new exchange; the device signs this hash as it did on connecting."""
 
     handshake_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
-    """The other side said that it is done. A connection that ends without was cut."""
+class CloseReceived:
+    """The other side sends no more, on purpose. A connection that ends without this was cut."""
 
 
-Event = DataReceived | Rekeyed | RenewalRequested | RenewalOffered | Renewed | Closed
+Event = DataReceived | Rekeyed | RenewalMessage | Renewed | CloseReceived
+
+
+class _Renewal(Enum):
+    NONE = auto()
+    ASKED = auto()  # message 1 is on its way or being answered
+    ANSWERED = auto()  # message 2 is; the server sends under its new key
+
+
+class _Step(Enum):
+    ASK = auto()
+    ANSWER = auto()
+    FINISH = auto()  # the client's marker: both send under new keys
+
+
+_RENEWAL = MappingProxyType(
+    {
+        (_Renewal.NONE, _Step.ASK): _Renewal.ASKED,
+        (_Renewal.ASKED, _Step.ANSWER): _Renewal.ANSWERED,
+        (_Renewal.ANSWERED, _Step.FINISH): _Renewal.NONE,
+    }
+)
 
 
 class Channel:
-    """One side of an established channel."""
+    """One side of an established channel; the initiator is the client."""
 
     def __init__(
         self,
         established: Established,
         *,
-        is_client: bool,
+        is_initiator: bool,
         rekey_after_records: int = REKEY_AFTER_RECORDS,
         rekey_after_bytes: int = REKEY_AFTER_BYTES,
     ) -> None:
-        self.handshake_hash = established.handshake_hash
-        self.server_key = established.server_key
-        self._is_client = is_client
+        self.handshake_hash = established.handshake_hash  # of the newest exchange that has finished
+        self.remote_static = established.remote_static
+        self._is_initiator = is_initiator
         self._send, self._receive = established.send, established.receive
-        self._splitter = Splitter()
-        self._out: list[bytes] = []
         self._rekey_after_records = rekey_after_records
         self._rekey_after_bytes = rekey_after_bytes
-        self._sent_bytes = 0  # under the present key
-        self._sent_records = 0
-        self._renewal: ClientHandshake | None = None  # client: from the request to the offer
-        self._is_paused = False  # client: between offer and finish; server: never
-        self._next: Established | None = None  # server: from its marker to the client's
-        self._is_dead = False
-        self._is_closed = False
-        self._is_peer_closed = False
+        self._sent_records = self._sent_bytes = 0  # under the present key
+        self._splitter = MessageSplitter()
+        self._out: list[bytes] = []
+        self._own_events: deque[Event] = deque()  # what we did ourselves
+        self._renewal = _Renewal.NONE
+        self._renewing: ClientHandshake | None = None  # client: while ASKED
+        self._next: Established | None = None  # server: while ANSWERED
+        self._is_dead = self._is_closed = self._is_peer_closed = False
 
-    # --- sending -------------------------------------------------------------------------------
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing has ended it: no error, no ``close`` of ours, none of the other side's."""
+        return not (self._is_dead or self._is_closed or self._is_peer_closed)
+
+    # Sending
 
     def send_data(self, data: bytes) -> None:
-        """Puts ``data`` into the stream, in as few records as it takes."""
+        """Puts ``data`` into our stream, in as few records as hold it. Raises LocalProtocolError once closed."""
+        if 0 < len(data) <= MAX_DATA:
+            self._seal_data(DATA + data)
+            return
+        view = memoryview(data)
         for start in range(0, len(data), MAX_DATA):
-            self._seal(RecordType.DATA, data[start : start + MAX_DATA])
+            self._seal_data(b"".join((DATA, view[start : start + MAX_DATA])))
 
     def rekey(self) -> None:
-        """The next record of our direction is under a new key; a thief of it cannot read what went before."""
-        self._seal(RecordType.REKEY, b"", is_marker=True)
+        """Changes our direction's key, so that who steals it cannot read what went before.
+
+        Happens by itself by count and bytes; by time it is the caller's, who has the clock.
+        """
+        self._seal(REKEY)
         self._send.rekey()
-        self._sent_bytes = self._sent_records = 0
+        self._sent_records = self._sent_bytes = 0
+        self._own_events.append(Rekeyed(Direction.SEND))
 
     def close(self) -> None:
-        """The last record of our direction."""
-        if not self._is_closed and not self._is_dead:
-            self._seal(RecordType.CLOSE, b"", is_marker=True)
+        """Ends our direction with a ``close`` record. Does nothing a second time, or on a dead channel."""
+        if not (self._is_dead or self._is_closed):
+            self._seal(CLOSE)
             self._is_closed = True
 
     def data_to_send(self) -> bytes:
-        """What is to be written now."""
+        """What is to be written to the network now."""
         out = b"".join(self._out)
         self._out.clear()
         return out
 
-    def _seal(self, record_type: RecordType, payload: bytes, *, is_marker: bool = False) -> None:
-        if self._is_dead or self._is_closed:
-            raise LocalProtocolError("the channel is closed")
-        if not is_marker and (
+    def _seal_data(self, plaintext: bytes) -> None:
+        self._seal(plaintext)
+        if (
             self._sent_records >= self._rekey_after_records
             or self._sent_bytes >= self._rekey_after_bytes
         ):
             self.rekey()
-        record = self._send.encrypt_with_ad(b"", bytes((record_type,)) + payload)
-        self._sent_records += 1
-        self._sent_bytes += len(record)
-        self._out.append(with_length(record))
 
-    # --- receiving -----------------------------------------------------------------------------
+    def _seal(self, plaintext: bytes) -> None:
+        if self._is_dead or self._is_closed:
+            raise LocalProtocolError("the channel is closed")
+        record = self._send.encrypt_with_ad(b"", plaintext)
+        size = len(record)
+        self._sent_records += 1
+        self._sent_bytes += size
+        self._out += (size.to_bytes(LENGTH_SIZE, "big"), record)
+
+    # Receiving
 
     def receive_data(self, data: bytes) -> None:
-        """Takes what came from the network."""
-        self._splitter.receive_data(data)
+        """Takes what came from the network; ``next_event`` gives what it completes."""
+        if not (self._is_dead or self._is_peer_closed):  # after the last record nothing is theirs
+            self._splitter.receive_data(data)
+
+    def receive_eof(self) -> None:
+        """The connection ended. Raises RemoteProtocolError where it was cut: no ``close`` was among the events."""
+        if not self._is_peer_closed:
+            self._die()
+            raise RemoteProtocolError("the connection was cut: it ended without a close record")
 
     def next_event(self) -> Event | None:
-        """What the next record means, None where more bytes are needed. Raises RemoteProtocolError."""
+        """What happened next, None where more bytes are needed.
+
+        Raises RemoteProtocolError for a record that was altered, replayed, dropped, put out of order or makes no sense.
+        """
+        if self._own_events:
+            return self._own_events.popleft()
         if self._is_dead:
             raise LocalProtocolError("the channel is dead")
-        if self._is_paused or self._is_peer_closed:
+        if self._is_peer_closed:
             return None
         try:
             record = self._splitter.next_message()
-            return None if record is None else self._open(record)
-        except RemoteProtocolError:
-            self._is_dead = True
+            if record is None:
+                return None
+            plaintext = self._receive.decrypt_with_ad(b"", record)
+            if plaintext[:1] == DATA:
+                return DataReceived(plaintext[1:])
+            return self._take_control(plaintext[:1], plaintext[1:])
+        except CoterieError:
+            self._die()
             raise
 
-    def _open(self, record: bytes) -> Event:
-        plaintext = self._receive.decrypt_with_ad(b"", record)
-        kind, payload = plaintext[:1], plaintext[1:]
-        if kind == b"\x00":
-            return DataReceived(payload)
-        if kind == b"\x01" and not payload:
+    def _take_control(self, record_type: bytes, payload: bytes) -> Event:
+        if record_type == RENEW:
+            return self._take_answer(payload) if self._is_initiator else self._take_ask(payload)
+        if record_type == REKEY and not payload:
             self._receive.rekey()
-            return Rekeyed()
-        if kind == b"\x02":
-            return self._take_renewal(payload)
-        if kind == b"\x03" and not payload:
+            return Rekeyed(Direction.RECEIVE)
+        if record_type == CLOSE and not payload:
             self._is_peer_closed = True
-            return Closed()
+            return CloseReceived()
         raise RemoteProtocolError(
-            f"record of type {kind.hex() or 'none'} with {len(payload)} bytes"
+            f"record of type {record_type.hex() or 'none'} with {len(payload)} bytes"
         )
 
-    # --- renewal -------------------------------------------------------------------------------
+    def _die(self) -> None:
+        self._is_dead = True
+        self._out.clear()  # nothing more goes to who broke the protocol
+        self._renewing = self._next = None
 
-    @property
-    def renewal_prologue(self) -> bytes:
-        """Binds the new exchange to this channel."""
-        return renewal_prologue(self.handshake_hash)
+    # Renewal
 
-    def new_renewal(self) -> tuple[ClientHandshake, bytes]:
-        """Client: a handshake for ``start_renewal`` and its first message. Heavy: run it in a thread."""
-        pin = fingerprint(self.server_key)
-        handshake = ClientHandshake(pin, prologue=self.renewal_prologue)
-        return handshake, handshake.write()
+    def start_renewal(self) -> None:
+        """Client: asks for new keys (half a millisecond). ``Renewed`` follows. Raises LocalProtocolError."""
+        if not self._is_initiator:
+            raise LocalProtocolError("a renewal is the client's to start")
+        if not self.is_open:
+            raise LocalProtocolError("the channel is closed")
+        self._advance(_Step.ASK, LocalProtocolError)
+        self._renewing = ClientHandshake(prologue=renewal_prologue(self.handshake_hash))
+        self._seal(RENEW + self._renewing.write())
 
-    def start_renewal(self, handshake: ClientHandshake, message: bytes) -> None:
-        """Client: asks for new keys. Data flows on in both directions."""
-        if not self._is_client or self._renewal or self._is_paused:
-            raise LocalProtocolError("a renewal is the client's, and one at a time")
-        self._renewal = handshake
-        self._seal(RecordType.RENEW, message)
+    def renewal_response(self, payload: bytes, static: KeyPair) -> tuple[bytes, Established]:
+        """Server: what ``answer_renewal`` takes. Heavy and pure: for a pool thread. Raises RemoteProtocolError.
 
-    def answer_renewal(self, message: bytes, established: Established) -> None:
-        """Server: sends message 2 as the last record under its old key."""
-        if self._is_client or self._next:
-            raise LocalProtocolError("no renewal to answer")
-        self._seal(RecordType.RENEW, message, is_marker=True)
-        self._use_to_send(established.send)
+        ``static`` is the server's key of this channel's first handshake; the client refuses any other.
+        """
+        prologue = renewal_prologue(self.handshake_hash)
+        return ServerHandshake(static, prologue=prologue).respond(payload)
+
+    def answer_renewal(self, response: tuple[bytes, Established]) -> None:
+        """Server: sends message 2 as its marker. Raises LocalProtocolError; the channel may have closed meanwhile."""
+        if self._is_initiator:
+            raise LocalProtocolError("a renewal is the server's to answer")
+        message, established = response
+        self._seal(RENEW + message)
+        self._advance(_Step.ANSWER, LocalProtocolError)
         self._next = established
+        self._send_under(established.send)
 
-    def read_renewal(self, message: bytes) -> Established:
-        """Client: the keys that ``message`` leads to. Heavy: run it in a thread. Raises RemoteProtocolError."""
-        if self._renewal is None:
-            raise LocalProtocolError("no renewal to finish")
-        return self._renewal.read(message)
-
-    def finish_renewal(self, established: Established) -> Renewed:
-        """Client: its marker, the new keys; reading goes on."""
-        if not self._is_paused:
-            raise LocalProtocolError("no renewal to finish")
-        self._seal(RecordType.RENEW, b"", is_marker=True)
-        self._use_to_send(established.send)
+    def _take_ask(self, payload: bytes) -> Event:
+        """Server: message 1, or the client's marker."""
+        if payload:
+            self._advance(_Step.ASK, RemoteProtocolError)
+            return RenewalMessage(payload)
+        self._advance(_Step.FINISH, RemoteProtocolError)
+        if self._next is None:  # never: it is there while ANSWERED
+            raise LocalProtocolError("a renewal was answered with nothing")
+        established, self._next = self._next, None
         self._receive = established.receive
         self.handshake_hash = established.handshake_hash
-        self._renewal, self._is_paused = None, False
         return Renewed(self.handshake_hash)
 
-    def _take_renewal(self, payload: bytes) -> Event:
-        if self._is_client:
-            if self._renewal is None:
-                raise RemoteProtocolError("a renewal that nobody asked for")
-            self._is_paused = True
-            return RenewalOffered(payload)
-        if payload:
-            if self._next is not None:
-                raise RemoteProtocolError("a second renewal within one")
-            return RenewalRequested(payload)
-        if self._next is None:
-            raise RemoteProtocolError("the end of a renewal that was not begun")
-        self._receive = self._next.receive
-        self.handshake_hash = self._next.handshake_hash
-        self._next = None
+    def _take_answer(self, payload: bytes) -> Event:
+        """Client: message 2, the server's marker. Ours follows at once."""
+        self._advance(_Step.ANSWER, RemoteProtocolError)
+        handshake, self._renewing = self._renewing, None
+        if handshake is None or self.remote_static is None:  # never: both are there while ASKED
+            raise LocalProtocolError("a renewal was asked for without a handshake")
+        try:
+            established = handshake.read(payload, fingerprint(self.remote_static))
+        except ServerNotTrusted as error:
+            raise RemoteProtocolError("the server renewed with another static key") from error
+        if not self._is_closed:  # else our direction has ended, and only theirs goes on
+            self._seal(RENEW)
+            self._send_under(established.send)
+        self._advance(_Step.FINISH, LocalProtocolError)
+        self._receive = established.receive
+        self.handshake_hash = established.handshake_hash
         return Renewed(self.handshake_hash)
 
-    def _use_to_send(self, cipher: CipherState) -> None:
+    def _advance(self, step: _Step, error: type[CoterieError]) -> None:
+        following = _RENEWAL.get((self._renewal, step))
+        if following is None:
+            raise error(f"renewal: {step.name} while {self._renewal.name}")
+        self._renewal = following
+
+    def _send_under(self, cipher: CipherState) -> None:
         self._send = cipher
-        self._sent_bytes = self._sent_records = 0
+        self._sent_records = self._sent_bytes = 0

@@ -7,7 +7,7 @@ from typing import Protocol
 import gmpy2
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from coterie.errors import RemoteProtocolError
+from coterie.errors import LocalProtocolError, RemoteProtocolError
 from coterie.secret import Secret
 
 
@@ -23,7 +23,7 @@ class DH(Protocol):
     """``GENERATE_KEYPAIR`` and ``DH`` of Noise section 4.1."""
 
     name: str
-    dhlen: int
+    size: int  # bytes of a public value and of a shared secret: DHLEN
 
     def generate(self) -> KeyPair: ...
 
@@ -36,14 +36,16 @@ class _X25519:
     """Curve25519; 32 bytes."""
 
     name = "25519"
-    dhlen = 32
+    size = 32
 
     def generate(self) -> KeyPair:
         """A fresh pair."""
         return self.from_private(Secret(secrets.token_bytes(32)))
 
     def from_private(self, private: Secret) -> KeyPair:
-        """The pair of a 32-byte private key."""
+        """The pair of a 32-byte private key. Raises LocalProtocolError for another length."""
+        if len(private) != self.size:
+            raise LocalProtocolError(f"private key of {len(private)} bytes, must be {self.size}")
         key = X25519PrivateKey.from_private_bytes(private.expose())
         return KeyPair(private, key.public_key().public_bytes_raw())
 
@@ -74,7 +76,7 @@ class _FFDHE2048:
     """The 2048-bit group of RFC 7919; 256 bytes."""
 
     name = "FFDHE2048"
-    dhlen = _SIZE
+    size = _SIZE
 
     def generate(self) -> KeyPair:
         """A fresh pair: an exponent of 256 random bits with the top bit set."""
@@ -83,7 +85,9 @@ class _FFDHE2048:
         return self.from_private(Secret(bytes(exponent)))
 
     def from_private(self, private: Secret) -> KeyPair:
-        """The pair of a 32-byte exponent."""
+        """The pair of a 32-byte exponent. Raises LocalProtocolError for one that ``generate`` cannot have made."""
+        if len(private) != _EXPONENT_SIZE or not private.expose()[0] & 0x80:
+            raise LocalProtocolError("exponent must be 256 bits with the top bit set")
         return KeyPair(private, _power(_G, private))
 
     def dh(self, key_pair: KeyPair, public: bytes) -> Secret:
@@ -91,15 +95,19 @@ class _FFDHE2048:
         if len(public) != _SIZE:
             raise RemoteProtocolError(f"public value of {len(public)} bytes, must be {_SIZE}")
         value = gmpy2.mpz.from_bytes(public, "big")
-        # "the peer's public key ... 1 < dh_Y < p - 1" (RFC 7919 section 5.1). p is a safe prime, so what is
-        # left has the order q or 2q: nothing but one bit of the exponent could leak, and that is its top one.
+        # "by ensuring that 1 < Y < p-1" (RFC 7919 section 5.1), and before any power of it is taken.
+        # p is a safe prime, so what is left has the order q or 2q: of a static exponent its parity could leak,
+        # one bit of 256.
         if not 2 <= value <= _P - 2:  # noqa: PLR2004
             raise RemoteProtocolError("public value outside 2 ... p-2")
         return Secret(_power(value, key_pair.private))
 
 
 def _power(base: "gmpy2.mpz", exponent: Secret) -> bytes:
-    """``base ** exponent mod p`` by GMP's side-channel-silent function."""
+    """``base ** exponent mod p`` by GMP's side-channel-silent function.
+
+    Always 256 bytes: a secret whose leading zeros were dropped would tell them by the time its hash takes (Raccoon).
+    """
     power = gmpy2.powmod_sec(base, gmpy2.mpz.from_bytes(exponent.expose(), "big"), _P)
     return bytes(power.to_bytes(_SIZE, "big"))
 
@@ -115,3 +123,8 @@ def prepare_thread() -> None:
 
 X25519: DH = _X25519()
 FFDHE2048: DH = _FFDHE2048()
+
+
+def static_keypair(private: Secret) -> KeyPair:
+    """A server's static key pair, from the 32 bytes in its secret file. Raises LocalProtocolError."""
+    return FFDHE2048.from_private(private)
