@@ -30,7 +30,7 @@ def handshake() -> tuple[Established, Established]:
 
 def established() -> tuple[Established, Established]:
     """Both ends of one exchange, always of the same keys: for the many tests that begin after it."""
-    hash_, remote_static, *keys = _keys()
+    hash_, remote_static, *keys = exchanged()
     ends = []
     for is_client in (True, False):
         ciphers = [
@@ -43,7 +43,8 @@ def established() -> tuple[Established, Established]:
 
 
 @functools.cache
-def _keys() -> tuple[bytes, bytes, bytes, bytes]:
+def exchanged() -> tuple[bytes, bytes, bytes, bytes]:
+    """Handshake hash, static key, and the key of either direction, the initiator's first."""
     with keys_of("noise.initiator-to-responder.k", "noise.responder-to-initiator.k") as keys:
         client, _ = handshake()
     return client.handshake_hash, STATIC.public, keys[0], keys[1]

@@ -1,5 +1,7 @@
 """The production handshake between two of our own sides: sizes, pins, freshness, and that an error is the end."""
 
+import hashlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,10 @@ from tests.noise.pairs import PIN, STATIC, handshake, keys_of
 
 def test_suite_has_the_name_that_is_hashed() -> None:
     assert PRODUCTION.name == "Noise_NXhfs_FFDHE2048+MLKEM768_AESGCM_SHA256"
+
+
+def test_fingerprint_is_the_sha_256_of_the_static_key() -> None:
+    assert hashlib.sha256(STATIC.public).digest() == PIN
 
 
 def test_messages_have_the_sizes_of_the_protocol() -> None:
