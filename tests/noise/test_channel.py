@@ -77,6 +77,7 @@ def test_any_flipped_bit_ends_the_channel(at: int, bit: int) -> None:
     client.close()
     wire = bytearray(client.data_to_send())
     wire[at % len(wire)] ^= 1 << bit
+    server.send_data(b"queued: not for who broke the protocol")
     server.receive_data(bytes(wire))
     with pytest.raises(RemoteProtocolError):
         drain_and_end(server)
@@ -107,6 +108,9 @@ def test_end_after_a_close_record_is_no_cut() -> None:
     client.close()
     server.receive_data(client.data_to_send() + b"what a man in the middle appends")
     assert drain_and_end(server) == [DataReceived(b"first"), CloseReceived()]
+    server._splitter.take_rest()
+    server.receive_data(b"and goes on appending")
+    assert server._splitter.take_rest() == b""
     assert not server.is_open
     server.close()
     assert events(client, server.data_to_send()) == [CloseReceived()]
