@@ -42,7 +42,11 @@ class Refused(CoterieError):
 
 
 class Unavailable(CoterieError):
-    """Network or server is away: trying again later is right."""
+    """Network or server is away: trying again later is right, and not before ``wait_s`` where it was named."""
+
+    def __init__(self, message: str, *, hint: str = "", wait_s: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.wait_s = wait_s
 
 
 class InvalidInput(CoterieError):

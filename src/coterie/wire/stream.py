@@ -31,6 +31,7 @@ class FrameDecoder(Generic[T]):
         self._decoder = decoder
         self._buffer = bytearray()
         self.limit = limit  # bytes; the server raises it once a client has logged in
+        self.last_size = 0  # bytes of the last frame given: for logs
 
     def receive_data(self, data: bytes) -> None:
         """Takes what came; ``next_frame`` gives what it completes."""
@@ -48,6 +49,7 @@ class FrameDecoder(Generic[T]):
             return None
         encoded = bytes(self._buffer[LENGTH_SIZE:end])
         del self._buffer[:end]
+        self.last_size = length
         try:
             return self._decoder.decode(encoded)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
