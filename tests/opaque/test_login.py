@@ -1,186 +1,223 @@
 """Logins that must succeed, and all the ways in which one must fail."""
 
-import hashlib
-from dataclasses import dataclass, replace
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.errors import NotAuthenticated, RemoteProtocolError
-from coterie.opaque import context
-from coterie.opaque.client import Login, Registration
-from coterie.opaque.envelope import Identities
-from coterie.opaque.server import (
-    ServerKeys,
-    check_record,
-    fake_record,
-    registration_response,
-    respond,
+from coterie.errors import (
+    InvalidInput,
+    LocalProtocolError,
+    NotAuthenticated,
+    RemoteProtocolError,
+    StorageError,
 )
+from coterie.opaque import context
+from coterie.opaque.client import ClientLogin, ClientRegistration
+from coterie.opaque.group import ORDER
+from coterie.opaque.server import ServerKeys, check_record, fake_record, registration_response
 from coterie.opaque.stretch import ARGON2ID, IDENTITY
 from coterie.secret import Secret
-
-KEYS = ServerKeys.generate()
-HASH = hashlib.sha256(b"channel").digest()
-ALICE = Identities(b"s" * 16, b"alice")
-BOUND = context(HASH)
+from tests.opaque.logins import EXPORT_KEY, KEYS, PASSWORD, RECORD, SERVER, Attempt, register
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One login; each test alters a part of it."""
-
-    password: bytes = b"correct horse"
-    name: bytes = b"alice"
-    identities: Identities = ALICE
-    client_context: bytes = BOUND
-    server_context: bytes = BOUND
-    server_identities: Identities = ALICE
-    keys: ServerKeys = KEYS
-
-    def run(self, record: bytes) -> tuple[Secret, Secret]:
-        login = Login(Secret(self.password), IDENTITY)
-        server = respond(
-            self.keys,
-            record,
-            login.ke1(),
-            credential_identifier=self.name,
-            context=self.server_context,
-            identities=self.server_identities,
-        )
-        ke3, session_key, export_key = login.finish(
-            server.ke2, context=self.client_context, identities=self.identities
-        )
-        assert server.finish(ke3) == session_key
-        return session_key, export_key
-
-
-def register() -> tuple[bytes, Secret]:
-    registration = Registration(Secret(b"correct horse"), IDENTITY)
-    response = registration_response(KEYS, registration.request(), b"alice")
-    record, export_key = registration.finish(response, ALICE)
-    check_record(record)
-    return record, export_key
-
-
-RECORD, EXPORT_KEY = register()
-
-
-def test_right_password_gives_both_the_session_key_and_the_export_key_of_registration() -> None:
+def test_right_password_gives_both_sides_a_new_session_key_and_the_client_its_export_key() -> None:
     session_key, export_key = Attempt().run(RECORD)
     assert export_key == EXPORT_KEY
     assert Attempt().run(RECORD)[0] != session_key
 
 
+def test_registering_the_same_password_again_gives_another_record_and_export_key() -> None:
+    record, export_key = register()
+    assert record != RECORD
+    assert export_key != EXPORT_KEY
+    assert Attempt().run(record)[1] == export_key
+
+
 WRONG = {
     "another password": Attempt(password=b"correct horsf"),
+    "no password": Attempt(password=b""),
     "another channel at the client": Attempt(client_context=context(bytes(32))),
     "another channel at the server": Attempt(server_context=context(bytes(32))),
-    "another server": Attempt(identities=Identities(b"t" * 16, b"alice")),
-    "another name": Attempt(identities=Identities(b"s" * 16, b"alicf")),
-    "another name at the server": Attempt(name=b"bobb"),
-    "another identity at the server": Attempt(server_identities=Identities(b"s" * 16, b"bobb")),
+    "no context at the client": Attempt(client_context=b""),
+    "another server at the client": Attempt(server_at_client=b"t" * 16),
+    "another server at the server": Attempt(server_at_server=b"t" * 16),
+    "another name at the client": Attempt(name_at_client=b"alicf"),
+    "another name at the server": Attempt(name_at_server=b"alicf"),
+    "the record under another name": Attempt(credential_identifier=b"bobb"),
+    "bytes moved from one identity to the other": Attempt(
+        server_at_client=b"sa",
+        name_at_client=b"lice",
+        server_at_server=b"s",
+        name_at_server=b"alice",
+    ),
     "other server keys": Attempt(keys=ServerKeys.generate()),
+    "the same seed with another private key": Attempt(
+        keys=ServerKeys.of(KEYS.oprf_seed, ServerKeys.generate().private_key)
+    ),
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_login_fails_with(name: str) -> None:
-    with pytest.raises(NotAuthenticated, match=r"^wrong name or password$"):
-        WRONG[name].run(RECORD)
+@pytest.mark.parametrize("attempt", WRONG.values(), ids=WRONG)
+def test_login_fails_with_one_and_the_same_error(attempt: Attempt) -> None:
+    with pytest.raises(NotAuthenticated, match=r"^wrong name or password$") as caught:
+        attempt.run(RECORD)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
-def test_unknown_name_answers_in_the_same_shape_and_fails_the_same_way() -> None:
-    fake = fake_record()
+def test_unknown_name_is_answered_in_the_same_shape_and_fails_the_same_way() -> None:
+    fake = fake_record(KEYS)
+    nobody = Attempt(credential_identifier=b"nobody", name_at_client=b"nobody")
     assert len(fake) == len(RECORD)
-    login = Login(Secret(b"correct horse"), IDENTITY)
-    common = {"context": context(HASH), "identities": Identities(b"s" * 16, b"nobody")}
-    unknown = respond(KEYS, fake, login.ke1(), credential_identifier=b"nobody", **common)  # type: ignore[arg-type]
-    known = respond(KEYS, RECORD, login.ke1(), credential_identifier=b"alice", **common)  # type: ignore[arg-type]
-    assert len(unknown.ke2) == len(known.ke2)
+    ke1 = nobody.start().ke1()
+    (unknown, _), (known, _) = nobody.respond(fake, ke1), Attempt().respond(RECORD, ke1)
+    assert len(unknown) == len(known)
     with pytest.raises(NotAuthenticated, match=r"^wrong name or password$"):
-        replace(Attempt(), name=b"nobody").run(fake)
+        nobody.run(fake)
 
 
-def test_server_does_not_take_another_ke3() -> None:
-    login = Login(Secret(b"correct horse"), IDENTITY)
-    server = respond(
-        KEYS,
-        RECORD,
-        login.ke1(),
-        credential_identifier=b"alice",
-        context=context(HASH),
-        identities=ALICE,
-    )
-    for ke3 in (b"", bytes(64), server.ke2[-64:]):
-        with pytest.raises(NotAuthenticated):
-            server.finish(ke3)
+def test_unknown_name_has_one_oprf_key_like_a_known_one() -> None:
+    """Asked twice with the same blinded password, the server evaluates alike; else the name is known not to exist."""
+    nobody = Attempt(credential_identifier=b"nobody")
+    ke1 = nobody.start().ke1()
+    (first, _), (second, _) = (nobody.respond(fake_record(KEYS), ke1) for _ in range(2))
+    assert first[:32] == second[:32]
+    assert first[32:] != second[32:]
 
 
-BAD_ELEMENTS = {
-    "identity": bytes(32),
-    "not canonical": (2**255 - 19).to_bytes(32, "little"),
-    "negative": (1).to_bytes(32, "little"),
-    "no point": b"\x02" + bytes(31),
-    "all ones": b"\xff" * 32,
-    "short": b"\x02" * 31,
-    "empty": b"",
-}
+def test_fake_record_is_the_same_for_the_same_keys_alone() -> None:
+    check_record(fake_record(KEYS))
+    assert fake_record(KEYS) == fake_record(ServerKeys.decode(KEYS.encode()))
+    assert fake_record(KEYS) != fake_record(ServerKeys.generate())
 
 
-@pytest.mark.parametrize("name", BAD_ELEMENTS)
-def test_bad_element_is_refused_everywhere(name: str) -> None:
-    bad = BAD_ELEMENTS[name]
-    good = Registration(Secret(b"x"), IDENTITY).request()
-    with pytest.raises(RemoteProtocolError):
-        registration_response(KEYS, bad, b"alice")
-    for ke1 in (bad + bytes(32) + good, good + bytes(32) + bad):
-        with pytest.raises(RemoteProtocolError):
-            respond(
-                KEYS,
-                RECORD,
-                ke1,
-                credential_identifier=b"a",
-                context=b"",
-                identities=Identities(),
-            )
-    for response in (bad + good, good + bad):
-        with pytest.raises(RemoteProtocolError):
-            Registration(Secret(b"x"), IDENTITY).finish(response, Identities())
-    with pytest.raises(RemoteProtocolError):
-        check_record(bad + RECORD[32:])
-
-
-@given(st.binary(max_size=400) | st.binary(min_size=320, max_size=320))
-@settings(max_examples=50, deadline=None)
-def test_any_ke2_fails_as_one_error(ke2: bytes) -> None:
+def test_server_takes_no_other_ke3() -> None:
+    login = Attempt().start()
+    ke2, waiting = Attempt().respond(RECORD, login.ke1())
+    ke3, session_key, _ = Attempt().finish(login, ke2)
+    _, another = Attempt().respond(RECORD, login.ke1())
+    for wrong in (b"", bytes(64), ke2[-64:], ke3[:-1], ke3 + b"\0"):
+        with pytest.raises(NotAuthenticated, match=r"^wrong name or password$"):
+            waiting.finish(wrong)
     with pytest.raises(NotAuthenticated):
-        Login(Secret(b"x"), IDENTITY).finish(ke2, context=b"", identities=Identities())
+        another.finish(ke3)
+    assert waiting.finish(ke3) == session_key
+
+
+def test_login_is_finished_once() -> None:
+    """A second KE2 for the same KE1 would be a second guess at the server's keys for one blinded password."""
+    login = Attempt().start()
+    ke2, _ = Attempt().respond(RECORD, login.ke1())
+    Attempt().finish(login, ke2)
+    with pytest.raises(LocalProtocolError):
+        Attempt().finish(login, ke2)
+
+
+def test_ke2_for_another_login_fails() -> None:
+    ke2, _ = Attempt().respond(RECORD, Attempt().start().ke1())
+    with pytest.raises(NotAuthenticated):
+        Attempt().finish(Attempt().start(), ke2)
 
 
 @given(st.integers(0, 319), st.integers(0, 7))
 @settings(max_examples=60, deadline=None)
 def test_any_flipped_bit_of_ke2_fails(at: int, bit: int) -> None:
-    login = Login(Secret(b"correct horse"), IDENTITY)
-    server = respond(
-        KEYS,
-        RECORD,
-        login.ke1(),
-        credential_identifier=b"alice",
-        context=context(HASH),
-        identities=ALICE,
-    )
-    altered = bytearray(server.ke2)
+    login = Attempt().start()
+    ke2, _ = Attempt().respond(RECORD, login.ke1())
+    altered = bytearray(ke2)
     altered[at] ^= 1 << bit
     with pytest.raises(NotAuthenticated):
-        login.finish(bytes(altered), context=context(HASH), identities=ALICE)
+        Attempt().finish(login, bytes(altered))
 
 
-def test_argon2id_is_as_decided_and_in_the_context() -> None:
+@given(st.binary(max_size=400) | st.binary(min_size=320, max_size=320))
+@settings(max_examples=50, deadline=None)
+def test_any_bytes_as_ke2_are_a_failed_login(ke2: bytes) -> None:
+    with pytest.raises(NotAuthenticated):
+        Attempt().finish(Attempt().start(), ke2)
+
+
+@given(st.binary(max_size=200) | st.binary(min_size=96, max_size=96))
+@settings(max_examples=50, deadline=None)
+def test_any_bytes_as_ke1_are_answered_or_refused(ke1: bytes) -> None:
+    try:
+        ke2, waiting = Attempt().respond(RECORD, ke1)
+    except RemoteProtocolError:
+        return
+    assert len(ke2) == 320
+    with pytest.raises(NotAuthenticated):
+        waiting.finish(bytes(64))
+
+
+@given(st.binary(max_size=80))
+@settings(max_examples=50, deadline=None)
+def test_any_bytes_at_registration_are_taken_or_refused(message: bytes) -> None:
+    for take in (
+        lambda: registration_response(KEYS, message, b"alice"),
+        lambda: check_record(message * 3),
+        lambda: ClientRegistration(Secret(b"x"), IDENTITY).finish(
+            message, server_identity=SERVER, client_identity=b"alice"
+        ),
+    ):
+        with suppress(RemoteProtocolError):
+            take()
+
+
+def test_server_keys_come_back_from_their_file() -> None:
+    encoded = KEYS.encode()
+    assert len(encoded) == 96
+    again = ServerKeys.decode(encoded)
+    assert again == KEYS
+    assert Attempt(keys=again).run(RECORD)[1] == EXPORT_KEY
+    for size in (0, 95, 97):
+        with pytest.raises(StorageError):
+            ServerKeys.decode(Secret(bytes(size)))
+    for scalar in (0, ORDER, 2**256 - 1):
+        with pytest.raises(LocalProtocolError):
+            ServerKeys.decode(Secret(bytes(64) + scalar.to_bytes(32, "little")))
+
+
+def test_secrets_do_not_show_in_a_repr() -> None:
+    login = Attempt().start()
+    _, waiting = Attempt().respond(RECORD, login.ke1())
+    shown = repr((KEYS, login, waiting))
+    for secret in (KEYS.oprf_seed, KEYS.private_key, Secret(PASSWORD)):
+        assert secret.expose().hex() not in shown
+        assert repr(secret.expose())[2:-1] not in shown
+
+
+def test_password_too_long_for_the_oprf_is_refused() -> None:
+    longest = b"x" * 65_535
+    assert Attempt(password=longest).run(register(longest)[0])
+    with pytest.raises(InvalidInput):
+        ClientLogin(Secret(b"x" * 65_536), IDENTITY)
+
+
+def test_context_has_one_size_and_takes_no_other_hash() -> None:
+    assert context(b"h" * 32) == (
+        b"coterie/1 opaque"
+        b"OPAQUE-3DH ristretto255-SHA512 HKDF-SHA512 HMAC-SHA512 Argon2id"
+        b"\x00\x01\x00\x00"
+        b"\x00\x00\x00\x03"
+        b"\x00\x00\x00\x04"
+        b"\x00\x00\x00\x40" + b"h" * 32
+    )
+    for size in (0, 31, 33, 64):
+        with pytest.raises(LocalProtocolError):
+            context(bytes(size))
+
+
+def test_argon2id_is_as_decided() -> None:
     assert (ARGON2ID.memory_kib, ARGON2ID.iterations, ARGON2ID.lanes) == (65536, 3, 4)
     stretched = ARGON2ID.stretch(Secret(b"x" * 64))
     assert len(stretched) == 64
     assert stretched != ARGON2ID.stretch(Secret(b"y" * 64))
-    assert ARGON2ID.encode() in context(HASH)
-    assert len(context(HASH)) == len(context(bytes(32)))
+
+
+def test_stretching_is_part_of_what_the_record_depends_on() -> None:
+    login = ClientLogin(Secret(PASSWORD), ARGON2ID)
+    ke2, _ = Attempt().respond(RECORD, login.ke1())  # registered without stretching
+    with pytest.raises(NotAuthenticated):
+        Attempt().finish(login, ke2)

@@ -1,118 +1,87 @@
-"""What the client stores at the server, and how it gets its keys back: RFC 9807 section 4.1."""
+"""How the client gets its keys back from the password: RFC 9807 section 4."""
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 
-from coterie.errors import NotAuthenticated
-from coterie.opaque import oprf
+from coterie.errors import RemoteProtocolError
+from coterie.opaque.functions import NH, NN, NSEED, derive_dh_key_pair, expand, mac, vector
+from coterie.opaque.group import ELEMENT_SIZE, Element, decode_element
+from coterie.opaque.messages import MASKED_RESPONSE_SIZE, RegistrationRecord
 from coterie.secret import Secret, derived
-
-NN = 32  # bytes of a nonce
-NM = 64  # bytes of a MAC, HMAC-SHA512
-NH = 64  # bytes of a hash
-NX = 64  # bytes of Extract's output
-NSEED = 32  # bytes
-NPK = 32  # bytes of a public key
-ENVELOPE_SIZE = NN + NM
-RECORD_SIZE = NPK + NH + ENVELOPE_SIZE
-
-
-def extract(ikm: Secret) -> Secret:
-    """HKDF-SHA512's Extract without a salt (RFC 5869: a string of zeros)."""
-    return Secret(hmac.digest(bytes(NH), ikm.expose(), "sha512"))
-
-
-def expand(prk: Secret, info: bytes, size: int) -> Secret:
-    """HKDF-SHA512's Expand."""
-    key, block, out, counter = prk.expose(), b"", b"", 1
-    while len(out) < size:
-        block = hmac.digest(key, block + info + bytes([counter]), "sha512")
-        out += block
-        counter += 1
-    return Secret(out[:size])
-
-
-def mac(key: Secret, message: bytes) -> bytes:
-    """HMAC-SHA512, 64 bytes."""
-    return hmac.digest(key.expose(), message, "sha512")
-
-
-def derive_dh_key_pair(seed: Secret) -> tuple[Secret, bytes]:
-    """``DeriveDiffieHellmanKeyPair``: section 6.4.1.1."""
-    return oprf.derive_key_pair(seed, b"OPAQUE-DeriveDiffieHellmanKeyPair")
 
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Who the two are; where one is empty its public key stands for it (section 4)."""
+    """Who the two are. Where one is None, its public key stands for it (``CreateCleartextCredentials``)."""
 
-    server: bytes = b""
-    client: bytes = b""
+    server: bytes | None
+    client: bytes | None
+
+    def of(self, server_public_key: bytes, client_public_key: bytes) -> tuple[bytes, bytes]:
+        """The server's and the client's."""
+        return (
+            server_public_key if self.server is None else self.server,
+            client_public_key if self.client is None else self.client,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """``CleartextCredentials`` and the client's keys, recovered or just made."""
+class Recovered:
+    """What ``Recover`` gives."""
 
-    server_public_key: bytes
     client_private_key: Secret
-    client_public_key: bytes
-    identities: Identities  # both filled in
+    client_public_key: Element
+    server_public_key: Element
     export_key: Secret
 
 
 def store(
     randomized_password: Secret,
-    server_public_key: bytes,
+    server_public_key: Element,
     identities: Identities,
     envelope_nonce: bytes,
-) -> tuple[bytes, Secret]:
-    """``Store``, as the whole registration record (192 bytes), and the export_key (64)."""
-    credentials, auth_tag = _derive(
-        randomized_password, server_public_key, identities, envelope_nonce
-    )
-    masking_key = masking_key_of(randomized_password)
-    record = credentials.client_public_key + masking_key.expose() + envelope_nonce + auth_tag
-    return record, credentials.export_key
+) -> tuple[RegistrationRecord, Secret]:
+    """``Store`` (section 4.1.2), with the 32 bytes it draws: the record for the server, and the export_key."""
+    keys, auth_tag = _derive(randomized_password, server_public_key, identities, envelope_nonce)
+    _, client_public_key, export_key = keys
+    key = masking_key(randomized_password).expose()
+    record = RegistrationRecord(client_public_key, key, envelope_nonce + auth_tag)
+    return record, export_key
 
 
-def recover(
-    randomized_password: Secret, server_public_key: bytes, envelope: bytes, identities: Identities
-) -> Credentials:
-    """``Recover``. Raises NotAuthenticated (EnvelopeRecoveryError): the password was another."""
+def recover(randomized_password: Secret, unmasked: bytes, identities: Identities) -> Recovered:
+    """``Recover`` (section 4.1.3), from the server's public key and the envelope.
+
+    Raises RemoteProtocolError (EnvelopeRecoveryError): it was another password, or another identity.
+    """
+    server_public_key, envelope = unmasked[:ELEMENT_SIZE], unmasked[ELEMENT_SIZE:]
     nonce, auth_tag = envelope[:NN], envelope[NN:]
-    credentials, expected_tag = _derive(randomized_password, server_public_key, identities, nonce)
+    keys, expected_tag = _derive(randomized_password, server_public_key, identities, nonce)
     if not hmac.compare_digest(auth_tag, expected_tag):
-        raise NotAuthenticated("wrong name or password")
-    return credentials
+        raise RemoteProtocolError("EnvelopeRecoveryError")
+    private_key, public_key, export_key = keys
+    return Recovered(private_key, public_key, decode_element(server_public_key), export_key)
 
 
-def masking_key_of(randomized_password: Secret) -> Secret:
-    """64 bytes."""
+def masking_key(randomized_password: Secret) -> Secret:
+    """64 bytes. The server has it too, and makes ``credential_response_pad`` of it alone."""
     return derived("opaque.masking_key", expand(randomized_password, b"MaskingKey", NH))
+
+
+def credential_response_pad(key: Secret, masking_nonce: bytes) -> bytes:
+    """128 bytes under the masking key: sections 6.3.2.2 and 6.3.2.3."""
+    info = masking_nonce + b"CredentialResponsePad"
+    return expand(key, info, MASKED_RESPONSE_SIZE).expose()
 
 
 def _derive(
     randomized_password: Secret, server_public_key: bytes, identities: Identities, nonce: bytes
-) -> tuple[Credentials, bytes]:
+) -> tuple[tuple[Secret, Element, Secret], bytes]:
+    """Private key, public key and export_key, and the ``auth_tag`` over the cleartext credentials."""
     auth_key = derived("opaque.auth_key", expand(randomized_password, nonce + b"AuthKey", NH))
     export_key = derived("opaque.export_key", expand(randomized_password, nonce + b"ExportKey", NH))
     seed = expand(randomized_password, nonce + b"PrivateKey", NSEED)
-    private, public = derive_dh_key_pair(seed)
-    whole = Identities(identities.server or server_public_key, identities.client or public)
-    auth_tag = mac(
-        auth_key,
-        nonce
-        + server_public_key
-        + len(whole.server).to_bytes(2, "big")
-        + whole.server
-        + len(whole.client).to_bytes(2, "big")
-        + whole.client,
-    )
-    return Credentials(server_public_key, private, public, whole, export_key), auth_tag
-
-
-def sha512(data: bytes) -> bytes:
-    """``Hash``."""
-    return hashlib.sha512(data).digest()
+    private_key, public_key = derive_dh_key_pair(seed)
+    server_identity, client_identity = identities.of(server_public_key, public_key)
+    credentials = server_public_key + vector(server_identity) + vector(client_identity)
+    return (private_key, public_key, export_key), mac(auth_key, nonce + credentials)

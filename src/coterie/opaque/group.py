@@ -1,83 +1,105 @@
 """The group ristretto255 (RFC 9496): libsodium's, by way of rbcl. Nothing else of Coterie knows of either.
 
-rbcl's warts are handled here: it unpacks the library into the temporary folder at import, and takes 32 zero bytes
-(the identity) for a valid point.
+rbcl's warts end here: it unpacks libsodium into the temporary folder at import and leaves it there, it answers wrong
+input with three kinds of exceptions, and takes 32 zero bytes, the identity, for a valid point.
 """
 
 import hashlib
 import os
 import tempfile
 from contextlib import suppress
+from typing import NewType
 
-from coterie.errors import CoterieError, RemoteProtocolError
+from coterie.errors import LocalProtocolError, RemoteProtocolError, StorageError
 from coterie.secret import Secret
+
+ELEMENT_SIZE = 32  # bytes: Noe and Npk
+SCALAR_SIZE = 32  # bytes: Nok and Nsk
+UNIFORM_SIZE = 64  # bytes that the one-way map and the reduction take
+ORDER = 2**252 + 27742317777372353535851937790883648493
+
+Element = NewType("Element", bytes)  # 32 bytes, the one encoding of an element; never the identity
+
+
+def temporary_folder_unusable(error: OSError) -> StorageError:
+    """What to say when rbcl could not be imported."""
+    folder = os.environ.get("TMPDIR") or "the temporary folder"
+    with suppress(OSError):  # raised where no folder at all can be written to
+        folder = tempfile.gettempdir()
+    return StorageError(
+        f"libsodium cannot be loaded from {folder}: {error}",
+        hint="the folder may be full, or mounted noexec: set TMPDIR to one that is neither",
+    )
+
 
 try:
     import rbcl
-    from rbcl.rbcl import _sodium
-except OSError as error:
-    raise CoterieError(
-        f"libsodium cannot be loaded from {tempfile.gettempdir()}: {error}",
-        hint="the temporary folder may be mounted noexec: set TMPDIR to one that is not",
-    ) from error
+    from rbcl._sodium import lib_path
+except OSError as failed:
+    raise temporary_folder_unusable(failed) from failed
 
-with suppress(OSError):  # the unpacked library is loaded; its file is of no more use to anybody
-    os.unlink(_sodium._name)
-
-ELEMENT_SIZE = 32  # bytes: Noe, Npk
-SCALAR_SIZE = 32  # bytes: Nok, Nsk
-_IDENTITY = bytes(ELEMENT_SIZE)
-_ZERO = bytes(SCALAR_SIZE)
+with suppress(OSError):  # Windows keeps a loaded library's file; elsewhere nobody needs it any more
+    os.unlink(lib_path)
 
 
-def decode_element(encoded: bytes) -> bytes:
-    """``encoded``, known to be an element other than the identity. Raises RemoteProtocolError (DeserializeError)."""
-    if len(encoded) != ELEMENT_SIZE or encoded == _IDENTITY:
-        raise RemoteProtocolError("not an element of ristretto255")
-    if not rbcl.crypto_core_ristretto255_is_valid_point(encoded):
-        raise RemoteProtocolError("not an element of ristretto255")
+def decode_element(encoded: bytes) -> Element:
+    """``DeserializeElement``. Raises RemoteProtocolError: RFC 9497 section 4.1 refuses the identity too."""
+    # the size comes first, since rbcl would hand a short string to C; is_valid_point takes the identity
+    if (
+        len(encoded) != ELEMENT_SIZE
+        or encoded == bytes(ELEMENT_SIZE)
+        or not rbcl.crypto_core_ristretto255_is_valid_point(encoded)
+    ):
+        raise RemoteProtocolError("not an element of ristretto255, or its identity")
+    return Element(encoded)
+
+
+def decode_scalar(encoded: Secret) -> Secret:
+    """``encoded``, if it is in 1 … order - 1, little-endian. Raises LocalProtocolError."""
+    value = int.from_bytes(encoded.expose(), "little")
+    if len(encoded) != SCALAR_SIZE or not 0 < value < ORDER:
+        raise LocalProtocolError("not a scalar of ristretto255, or zero")
     return encoded
 
 
-def multiply(scalar: Secret, element: bytes) -> bytes:
-    """``scalar * element``; the element must have been decoded. Raises RemoteProtocolError for the identity."""
+def multiply(scalar: Secret, element: Element) -> Element:
+    """``scalar * element``. Raises RemoteProtocolError where that is the identity."""
     try:
-        product = rbcl.crypto_scalarmult_ristretto255(scalar.expose(), element)
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise RemoteProtocolError("the product is the identity") from error
-    return bytes(product)
+        return Element(rbcl.crypto_scalarmult_ristretto255(scalar.expose(), element))
+    except RuntimeError as error:
+        raise RemoteProtocolError("a product is the identity of ristretto255") from error
 
 
-def multiply_base(scalar: Secret) -> bytes:
-    """``scalar * G``."""
-    return bytes(rbcl.crypto_scalarmult_ristretto255_base(scalar.expose()))
+def multiply_base(scalar: Secret) -> Element:
+    """``scalar * G``; the scalar is not zero."""
+    return Element(rbcl.crypto_scalarmult_ristretto255_base(scalar.expose()))
 
 
 def inverse(scalar: Secret) -> Secret:
-    """``1 / scalar``."""
-    return Secret(bytes(rbcl.crypto_core_ristretto255_scalar_invert(scalar.expose())))
+    """``1 / scalar``; the scalar is not zero."""
+    return Secret(rbcl.crypto_core_ristretto255_scalar_invert(scalar.expose()))
 
 
 def random_scalar() -> Secret:
     """Uniform, never zero."""
-    return Secret(bytes(rbcl.crypto_core_ristretto255_scalar_random()))
+    return Secret(rbcl.crypto_core_ristretto255_scalar_random())
 
 
-def hash_to_group(data: bytes, dst: bytes) -> bytes:
-    """RFC 9497 section 4.1: ``expand_message_xmd`` to 64 bytes, then the one-way map of RFC 9496."""
-    return bytes(rbcl.crypto_core_ristretto255_from_hash(_expand_message_xmd(data, dst, 64)))
+def hash_to_group(data: Secret, dst: bytes) -> Element:
+    """RFC 9497 section 4.1: ``expand_message_xmd``, then the one-way map of RFC 9496 section 4.3.4."""
+    uniform = _expand_message_xmd(data, dst)
+    return Element(rbcl.crypto_core_ristretto255_from_hash(uniform))
 
 
-def hash_to_scalar(data: bytes, dst: bytes) -> Secret | None:
-    """RFC 9497 section 4.1: 64 bytes, little-endian, modulo the order. None for zero."""
-    scalar = bytes(rbcl.crypto_core_ristretto255_scalar_reduce(_expand_message_xmd(data, dst, 64)))
-    return None if scalar == _ZERO else Secret(scalar)
+def hash_to_scalar(data: Secret, dst: bytes) -> Secret:
+    """RFC 9497 section 4.1: ``expand_message_xmd``, little-endian, modulo the order. May be zero."""
+    uniform = _expand_message_xmd(data, dst)
+    return Secret(rbcl.crypto_core_ristretto255_scalar_reduce(uniform))
 
 
-def _expand_message_xmd(message: bytes, dst: bytes, size: int) -> bytes:
-    """RFC 9380 section 5.3.1 with SHA-512, for one block."""
+def _expand_message_xmd(message: Secret, dst: bytes) -> bytes:
+    """RFC 9380 section 5.3.1 with SHA-512, whose one block is all that is wanted."""
     dst_prime = dst + bytes([len(dst)])
-    b_0 = hashlib.sha512(
-        bytes(128) + message + size.to_bytes(2, "big") + b"\0" + dst_prime
-    ).digest()
-    return hashlib.sha512(b_0 + b"\x01" + dst_prime).digest()[:size]
+    z_pad, l_i_b_str = bytes(128), UNIFORM_SIZE.to_bytes(2, "big")
+    b_0 = hashlib.sha512(z_pad + message.expose() + l_i_b_str + b"\x00" + dst_prime).digest()
+    return hashlib.sha512(b_0 + b"\x01" + dst_prime).digest()
