@@ -10,6 +10,7 @@ import pytest
 from coterie.client.link import BACK_OFF_CAP_S, STABLE_AFTER_S, BackOff, Link
 from coterie.errors import (
     CoterieError,
+    LocalProtocolError,
     NotAuthenticated,
     RemoteProtocolError,
     ServerNotTrusted,
@@ -163,13 +164,13 @@ async def test_link_waits_when_its_login_comes_too_often() -> None:
 async def test_link_of_a_revoked_device_stops_and_says_so() -> None:
     world = Linked(lambda body: Failed(Code.NOT_AUTHENTICATED, "login failed"))
     async with world.link as link:
-        with pytest.raises(NotAuthenticated, match="login failed"):
+        with pytest.raises(NotAuthenticated, match="does not know this device"):
             await link.connected()
         with pytest.raises(NotAuthenticated):
             await link.request(COUNT)
         await world.clock.advance(1000)
         assert len(world.network.attempts) == 1
-        assert link.status == "login failed"
+        assert "does not know this device" in link.status
     assert [type(error) for error in world.disconnected] == [NotAuthenticated]
 
 
@@ -209,3 +210,25 @@ async def test_closing_a_link_wakes_who_waits_whatever_it_is_doing() -> None:
             await waiting
         assert world.clock.delays() == []
         await settle()
+
+
+@asynchronous
+async def test_link_whose_callback_fails_says_so_to_who_waits() -> None:
+    world = Linked()
+
+    def fail(connection: object) -> None:
+        raise ZeroDivisionError
+
+    async with Link(ADDRESS, FINGERPRINT, DEVICE, world.seams, on_connected=fail) as link:
+        await settle()
+        with pytest.raises(LocalProtocolError, match="ZeroDivisionError"):
+            await link.connected()
+        assert world.server.is_closed_in_order
+
+
+@asynchronous
+async def test_link_is_started_once() -> None:
+    world = Linked()
+    async with world.link as link:
+        with pytest.raises(LocalProtocolError):
+            link.start()

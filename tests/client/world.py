@@ -1,7 +1,6 @@
 """A client's surroundings in memory: a server for each connection it makes, and a clock that stands still."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -28,11 +27,6 @@ from tests.fakes import (
     fake_seams,
 )
 
-if TYPE_CHECKING:
-    from coterie.errors import (
-        CoterieError,
-    )
-
 SEED = Secret(bytes(range(32)))
 DEVICE = DeviceIdentity("alice", b"d" * 16, SEED)
 COUNT = CountKeyPackages()
@@ -50,7 +44,6 @@ class World:
         self.answer = answer
         self.servers: list[FakeServer] = []
         self.events: list[EventBody] = []
-        self.ended: list[CoterieError | None] = []
         self.clock = FakeClock()
         self.network = FakeNetwork(self.listen)
         self.seams = fake_seams(self.network, self.clock)
@@ -69,7 +62,6 @@ class World:
             FINGERPRINT,
             self.seams,
             on_event=self.events.append,
-            on_ended=self.ended.append,
         )
 
 

@@ -19,6 +19,7 @@ from coterie.client.seams import Seams, Timer, Transport, timeout
 from coterie.errors import (
     CoterieError,
     LocalProtocolError,
+    NotAuthenticated,
     RemoteProtocolError,
     Unavailable,
 )
@@ -34,6 +35,7 @@ from coterie.noise.channel import (
 from coterie.wire import limits
 from coterie.wire.frames import (
     Closing,
+    Code,
     Event,
     EventBody,
     Failed,
@@ -72,7 +74,7 @@ class _State(Enum):
 class Connection:
     """One connection. ``open`` makes it; after its end every request raises Unavailable.
 
-    ``on_event`` is called on the loop for what the server says unasked, ``on_ended`` once, with None after ``close``.
+    ``on_event`` is called on the loop for what the server says unasked.
     """
 
     def __init__(
@@ -80,14 +82,13 @@ class Connection:
         address: Address,
         seams: Seams,
         on_event: Callable[[EventBody], object],
-        on_ended: Callable[[CoterieError | None], object],
     ) -> None:
         self.address = address
         self.hello = HelloReply(version=0, server_id=bytes(16), generation=bytes(16))
         self.error: CoterieError | None = None  # why it ended; None also after ``close``
         self._seams = seams
         self._clock = seams.clock
-        self._on_event, self._on_ended = on_event, on_ended
+        self._on_event = on_event
         self._state = _State.GREETING
         self._transport: Transport | None = None
         self._greeting = Greeting(address)
@@ -96,6 +97,7 @@ class Connection:
         self._out: list[bytes] = []  # frames for the next flush
         self._is_flush_due = False
         self._in_flight = InFlight()
+        self._line = asyncio.Lock()  # who must wait goes out in the order in which it asked
         self._writable = asyncio.Event()
         self._writable.set()
         self._ended = asyncio.Event()
@@ -118,18 +120,16 @@ class Connection:
         seams: Seams,
         *,
         on_event: Callable[[EventBody], object] = lambda event: None,
-        on_ended: Callable[[CoterieError | None], object] = lambda error: None,
     ) -> "Connection":
         """Connected, the server's key compared with ``fingerprint`` (32 bytes), the version agreed.
 
         Raises Unavailable, RemoteProtocolError (something else answers there), ServerNotTrusted.
         """
-        self = cls(address, seams, on_event, on_ended)
+        self = cls(address, seams, on_event)
         try:
             await self._connect()
             await self._shake_hands(fingerprint)
         except BaseException as error:
-            self._on_ended = lambda error: None  # the caller gets the error, not the callback
             self._end(None)
             if isinstance(error, Unavailable) and self.error is not None:
                 raise self.error from None  # what ended it says more than what then failed
@@ -195,13 +195,14 @@ class Connection:
         """
         try:
             async with timeout(self._clock, timeout_s):
-                await self._in_flight.take_place()
-                try:
-                    await self._writable.wait()
-                    waiting = self._send(body)
-                except BaseException:
-                    self._in_flight.give_back_place()
-                    raise
+                async with self._line:
+                    await self._in_flight.take_place()
+                    try:
+                        await self._writable.wait()
+                        waiting = self._send(body)
+                    except BaseException:
+                        self._in_flight.give_back_place()
+                        raise
                 reply = await waiting.reply  # from here on the answer gives back the place
         except TimeoutError:
             raise Unavailable(
@@ -224,7 +225,10 @@ class Connection:
 
     async def log_in(self, device: DeviceIdentity) -> None:
         """As ``device``: one round trip. Repeated by itself after each renewal. Raises NotAuthenticated."""
-        await self.call(device.login(self.handshake_hash), LoggedIn)
+        try:
+            await self.call(device.login(self.handshake_hash), LoggedIn)
+        except NotAuthenticated as error:
+            raise self._unknown_device() from error
         self._device = device
 
     async def renew(self) -> None:
@@ -422,6 +426,8 @@ class Connection:
         match answer.result():
             case LoggedIn():
                 self._settle_renewal()
+            case Failed(Code.NOT_AUTHENTICATED):
+                self._end(self._unknown_device())
             case Failed() as failed:
                 self._end(refusal.error_of(failed))
             case other:
@@ -431,6 +437,12 @@ class Connection:
         renewal, self._renewal = self._renewal, None
         if renewal is not None and not renewal.done():
             renewal.set_result(None)
+
+    def _unknown_device(self) -> NotAuthenticated:
+        return NotAuthenticated(
+            f"{self.address} does not know this device",
+            hint="it was revoked, or the server was restored from an older backup",
+        )
 
     # The end
 
@@ -458,4 +470,3 @@ class Connection:
         if self._transport is not None:
             self._transport.close() if error is None else self._transport.abort()
         self._ended.set()
-        self._on_ended(error)

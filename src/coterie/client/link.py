@@ -143,6 +143,14 @@ class Link:
             ) from None
 
     async def _run(self) -> None:
+        try:
+            await self._keep_connected()
+        except Exception as bug:  # the task ends here, and who waits must learn of it
+            error = LocalProtocolError(f"the link failed: {type(bug).__name__}")
+            error.__cause__ = bug
+            self._stop(error)
+
+    async def _keep_connected(self) -> None:
         back_off = BackOff(self._seams.chance)
         while True:
             lived_s = 0.0

@@ -4,11 +4,21 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from coterie import opaque
+from coterie.client.vault import open_vault
+from coterie.errors import LocalProtocolError, RemoteProtocolError
+from coterie.opaque.client import ClientLogin
+from coterie.opaque.stretch import ARGON2ID, Stretch
 from coterie.secret import Secret
 from coterie.wire.frames import (
     DeviceLogin,
+    PasswordLoggedIn,
+    PasswordLoginFinish,
+    PasswordLoginResponse,
+    PasswordLoginStart,
+    SignedDocument,
 )
-from coterie.wire.signed import device_login_input
+from coterie.wire.signed import device_login_input, open_device_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +27,64 @@ class DeviceIdentity:
 
     name: str  # the account's
     device: bytes  # 16 bytes
-    device_key: Secret  # Ed25519 seed, 32 bytes; also the key of its leaves
+    device_key: Secret  # Ed25519 seed, 32 bytes; also the signature key of its leaves
 
     def login(self, handshake_hash: bytes) -> DeviceLogin:
         """The login that is good on the connection of that hash (32 bytes), and on no other."""
         key = Ed25519PrivateKey.from_private_bytes(self.device_key.expose())
         signature = key.sign(device_login_input(self.name, self.device, handshake_hash))
         return DeviceLogin(name=self.name, device=self.device, signature=signature)
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockedAccount:
+    """What the password gives. To be dropped once a device is certified or revoked: it is never kept."""
+
+    name: str
+    account_key: Secret  # Ed25519 seed, 32 bytes
+    device_list: SignedDocument  # as the server has it, signed by that key; may be an old one
+
+
+class PasswordLogin:
+    """One login by password: three steps, in order."""
+
+    def __init__(self, name: str, password: Secret, stretch: Stretch = ARGON2ID) -> None:
+        self._name = name
+        self._login = ClientLogin(password, stretch)
+        self._export_key: Secret | None = None
+        self._server_id = b""
+
+    def start(self) -> PasswordLoginStart:
+        """The first request."""
+        return PasswordLoginStart(name=self._name, ke1=self._login.ke1())
+
+    def finish(
+        self, response: PasswordLoginResponse, server_id: bytes, handshake_hash: bytes
+    ) -> PasswordLoginFinish:
+        """The second request. Stretches the password: for a thread. Raises NotAuthenticated, whatever the cause.
+
+        ``server_id`` is 16 bytes, ``handshake_hash`` 32: of this connection, as this side computed it.
+        """
+        ke3, _, self._export_key = self._login.finish(
+            response.ke2,
+            context=opaque.context(handshake_hash),
+            server_identity=server_id,
+            client_identity=self._name.encode(),
+        )
+        self._server_id = server_id
+        return PasswordLoginFinish(ke3=ke3)
+
+    def open(self, answer: PasswordLoggedIn) -> UnlockedAccount:
+        """The account. Raises RemoteProtocolError where the server gave another vault or list than this account's."""
+        if self._export_key is None:
+            raise LocalProtocolError("a password login is opened after it was finished")
+        account_key = open_vault(answer.vault, self._export_key, self._name, self._server_id)
+        listed = open_device_list(answer.device_list)
+        if (listed.name, listed.account_key) != (self._name, public_key(account_key)):
+            raise RemoteProtocolError("the device list is not of this account")
+        return UnlockedAccount(self._name, account_key, answer.device_list)
+
+
+def public_key(seed: Secret) -> bytes:
+    """32 bytes: the Ed25519 public key of a seed."""
+    return Ed25519PrivateKey.from_private_bytes(seed.expose()).public_key().public_bytes_raw()

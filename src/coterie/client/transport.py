@@ -3,9 +3,14 @@
 import asyncio
 import socket
 
-from coterie.client.seams import Receiver, Transport
+from coterie.client.seams import LoopClock, PoolThreads, Receiver, Seams, Transport
 from coterie.errors import Unavailable
 from coterie.wire.invite import Address
+
+
+def real_seams() -> Seams:
+    """TCP, a thread pool, the system's time and chance. The pool is the caller's to close."""
+    return Seams(TCP(), PoolThreads(), LoopClock())
 
 
 class TCP:
