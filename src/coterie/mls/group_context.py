@@ -1,0 +1,46 @@
+"""The group context: RFC 9420 section 8.1."""
+
+from dataclasses import dataclass
+
+from coterie.mls.codec import Reader, encode_opaque, encode_uint16, encode_uint64
+from coterie.mls.extension import Extension, encode_extensions, read_extensions
+from coterie.mls.key_package import MLS10
+
+
+@dataclass(frozen=True, slots=True)
+class GroupContext:
+    """``struct GroupContext``: what all members of an epoch agree on."""
+
+    cipher_suite: int
+    group_id: bytes
+    epoch: int
+    tree_hash: bytes
+    confirmed_transcript_hash: bytes
+    extensions: tuple[Extension, ...] = ()
+    version: int = MLS10
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return (
+            encode_uint16(self.version)
+            + encode_uint16(self.cipher_suite)
+            + encode_opaque(self.group_id)
+            + encode_uint64(self.epoch)
+            + encode_opaque(self.tree_hash)
+            + encode_opaque(self.confirmed_transcript_hash)
+            + encode_extensions(self.extensions)
+        )
+
+    @classmethod
+    def decode(cls, reader: Reader) -> "GroupContext":
+        """Takes it from the wire."""
+        version, cipher_suite = reader.uint16(), reader.uint16()
+        return cls(
+            cipher_suite,
+            reader.opaque(),
+            reader.uint64(),
+            reader.opaque(),
+            reader.opaque(),
+            read_extensions(reader),
+            version,
+        )

@@ -1,0 +1,109 @@
+"""Leaf nodes: RFC 9420 section 7.2."""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.mls.codec import Reader, encode_opaque, encode_uint8, encode_uint32
+from coterie.mls.credential import Credential, read_credential
+from coterie.mls.extension import (
+    Capabilities,
+    Extension,
+    Lifetime,
+    encode_extensions,
+    read_extensions,
+)
+from coterie.mls.suites import CipherSuite
+from coterie.secret import Secret
+
+
+class LeafNodeSource(IntEnum):
+    """How a leaf came into the tree."""
+
+    KEY_PACKAGE = 1
+    UPDATE = 2
+    COMMIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LeafNode:
+    """``struct LeafNode``: everything that describes a member.
+
+    ``lifetime`` is there with KEY_PACKAGE alone, ``parent_hash`` with COMMIT alone.
+    """
+
+    encryption_key: bytes
+    signature_key: bytes
+    credential: Credential
+    capabilities: Capabilities
+    source: LeafNodeSource
+    extensions: tuple[Extension, ...] = ()
+    lifetime: Lifetime | None = None
+    parent_hash: bytes | None = None
+    signature: bytes = b""
+
+    def _unsigned(self) -> bytes:
+        parts = [
+            encode_opaque(self.encryption_key),
+            encode_opaque(self.signature_key),
+            self.credential.encode(),
+            self.capabilities.encode(),
+            encode_uint8(self.source),
+        ]
+        if self.lifetime is not None:
+            parts.append(self.lifetime.encode())
+        if self.parent_hash is not None:
+            parts.append(encode_opaque(self.parent_hash))
+        parts.append(encode_extensions(self.extensions))
+        return b"".join(parts)
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return self._unsigned() + encode_opaque(self.signature)
+
+    @classmethod
+    def decode(cls, reader: Reader) -> "LeafNode":
+        """Takes it from the wire."""
+        encryption_key, signature_key = reader.opaque(), reader.opaque()
+        credential = read_credential(reader)
+        capabilities = Capabilities.decode(reader)
+        number = reader.uint8()
+        try:
+            source = LeafNodeSource(number)
+        except ValueError:
+            raise RemoteProtocolError(f"leaf node source {number}") from None
+        lifetime = parent_hash = None
+        if source is LeafNodeSource.KEY_PACKAGE:
+            lifetime = Lifetime.decode(reader)
+        elif source is LeafNodeSource.COMMIT:
+            parent_hash = reader.opaque()
+        return cls(
+            encryption_key,
+            signature_key,
+            credential,
+            capabilities,
+            source,
+            read_extensions(reader),
+            lifetime,
+            parent_hash,
+            reader.opaque(),
+        )
+
+    def _tbs(self, group_id: bytes, leaf_index: int) -> bytes:
+        """``LeafNodeTBS``: bound to its place, unless it comes from a key package."""
+        if self.source is LeafNodeSource.KEY_PACKAGE:
+            return self._unsigned()
+        return self._unsigned() + encode_opaque(group_id) + encode_uint32(leaf_index)
+
+    def signed(
+        self, suite: CipherSuite, private: Secret, group_id: bytes = b"", leaf_index: int = 0
+    ) -> "LeafNode":
+        """The same under its own signature key."""
+        tbs = self._tbs(group_id, leaf_index)
+        return replace(self, signature=suite.sign_with_label(private, b"LeafNodeTBS", tbs))
+
+    def verify(self, suite: CipherSuite, group_id: bytes = b"", leaf_index: int = 0) -> None:
+        """Raises RuleViolation unless its signature holds at this place."""
+        tbs = self._tbs(group_id, leaf_index)
+        if not suite.verify_with_label(self.signature_key, b"LeafNodeTBS", tbs, self.signature):
+            raise RuleViolation("leaf-signature")

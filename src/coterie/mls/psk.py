@@ -1,0 +1,78 @@
+"""Pre-shared keys: RFC 9420 section 8.4."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from coterie.errors import RemoteProtocolError
+from coterie.mls.codec import Reader, encode_opaque, encode_uint8, encode_uint16, encode_uint64
+from coterie.mls.suites import CipherSuite
+from coterie.secret import Secret, derived
+
+
+class ResumptionUsage(IntEnum):
+    """``enum ResumptionPSKUsage``."""
+
+    APPLICATION = 1
+    REINIT = 2
+    BRANCH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalPsk:
+    """A key from outside, by its id."""
+
+    psk_id: bytes
+    psk_nonce: bytes
+
+    def encode(self) -> bytes:
+        """``PreSharedKeyID``."""
+        return encode_uint8(1) + encode_opaque(self.psk_id) + encode_opaque(self.psk_nonce)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumptionPsk:
+    """The resumption_psk of an epoch."""
+
+    usage: ResumptionUsage
+    psk_group_id: bytes
+    psk_epoch: int
+    psk_nonce: bytes
+
+    def encode(self) -> bytes:
+        """``PreSharedKeyID``."""
+        return (
+            encode_uint8(2)
+            + encode_uint8(self.usage)
+            + encode_opaque(self.psk_group_id)
+            + encode_uint64(self.psk_epoch)
+            + encode_opaque(self.psk_nonce)
+        )
+
+
+PreSharedKeyId = ExternalPsk | ResumptionPsk
+
+
+def read_psk_id(reader: Reader) -> PreSharedKeyId:
+    """``PreSharedKeyID`` from the wire."""
+    psk_type = reader.uint8()
+    if psk_type == 1:
+        return ExternalPsk(reader.opaque(), reader.opaque())
+    if psk_type != 2:  # noqa: PLR2004  # enum PSKType
+        raise RemoteProtocolError(f"PSK type {psk_type}")
+    try:
+        usage = ResumptionUsage(reader.uint8())
+    except ValueError as error:
+        raise RemoteProtocolError(str(error)) from None
+    return ResumptionPsk(usage, reader.opaque(), reader.uint64(), reader.opaque())
+
+
+def psk_secret(suite: CipherSuite, psks: Sequence[tuple[PreSharedKeyId, Secret]]) -> Secret:
+    """``psk_secret`` from the PSKs in their order; zeros for none."""
+    secret = Secret(bytes(suite.nh))
+    for index, (psk_id, psk) in enumerate(psks):
+        extracted = suite.extract(bytes(suite.nh), psk.expose())
+        label = psk_id.encode() + encode_uint16(index) + encode_uint16(len(psks))
+        psk_input = suite.expand_with_label(extracted, b"derived psk", label, suite.nh)
+        secret = suite.extract(psk_input.expose(), secret.expose())
+    return derived("mls.psk_secret", secret)

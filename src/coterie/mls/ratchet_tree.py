@@ -1,0 +1,298 @@
+"""The ratchet tree, public part: RFC 9420 sections 4, 7.1 and 7.7 to 7.9.
+
+A value. Nodes and cached tree hashes are copied as pointers on a change (2,000 for 1,000 members), and only the
+hashes along what changed are computed anew.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.mls import tree_math
+from coterie.mls.codec import (
+    Reader,
+    decode,
+    encode_opaque,
+    encode_optional,
+    encode_uint8,
+    encode_uint32,
+    encode_vector,
+    read_uint32,
+)
+from coterie.mls.leaf_node import LeafNode
+from coterie.mls.suites import CipherSuite
+
+
+@dataclass(frozen=True, slots=True)
+class ParentNode:
+    """``struct ParentNode``: section 7.1."""
+
+    encryption_key: bytes
+    parent_hash: bytes
+    unmerged_leaves: tuple[int, ...] = ()
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return (
+            encode_opaque(self.encryption_key)
+            + encode_opaque(self.parent_hash)
+            + encode_vector(map(encode_uint32, self.unmerged_leaves))
+        )
+
+    @classmethod
+    def decode(cls, reader: Reader) -> "ParentNode":
+        """Takes it from the wire."""
+        node = cls(reader.opaque(), reader.opaque(), reader.vector(read_uint32))
+        # "The vector is sorted in increasing order" (section 7.1)
+        if any(a >= b for a, b in zip(node.unmerged_leaves, node.unmerged_leaves[1:], strict=False)):
+            raise RuleViolation("unmerged-leaves-order")
+        return node
+
+
+Node = LeafNode | ParentNode
+
+
+def encode_node(node: Node) -> bytes:
+    """``struct Node``: section 12.4.3.3."""
+    return encode_uint8(1 if isinstance(node, LeafNode) else 2) + node.encode()
+
+
+def read_node(reader: Reader) -> Node:
+    """Takes one from the wire."""
+    node_type = reader.uint8()
+    if node_type == 1:
+        return LeafNode.decode(reader)
+    if node_type == 2:  # noqa: PLR2004  # enum NodeType
+        return ParentNode.decode(reader)
+    raise RemoteProtocolError(f"node type {node_type}")
+
+
+class RatchetTree:
+    """Leaves and parents; None is blank. The number of leaves, ``width``, is a power of two."""
+
+    __slots__ = ("_hashes", "nodes", "suite")
+
+    def __init__(
+        self,
+        suite: CipherSuite,
+        nodes: Sequence[Node | None],
+        hashes: Sequence[bytes | None] | None = None,
+    ) -> None:
+        self.suite = suite
+        self.nodes = tuple(nodes)
+        self._hashes = list(hashes) if hashes is not None else [None] * len(self.nodes)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    @property
+    def width(self) -> int:
+        """The number of leaves, blank ones too."""
+        return (len(self.nodes) + 1) // 2
+
+    @property
+    def root(self) -> int:
+        """The root's index."""
+        return tree_math.root(self.width)
+
+    def leaf(self, index: int) -> LeafNode | None:
+        """The leaf at a leaf index; None for a blank one, and outside the tree."""
+        if not 0 <= index < self.width:
+            return None
+        node = self.nodes[2 * index]
+        return node if isinstance(node, LeafNode) else None
+
+    def leaves(self) -> Iterator[tuple[int, LeafNode]]:
+        """The leaves that are not blank, with their indices."""
+        for index in range(self.width):
+            node = self.nodes[2 * index]
+            if isinstance(node, LeafNode):
+                yield index, node
+
+    def resolution(self, x: int) -> list[int]:
+        """The node indices that together cover the subtree: section 4.1.1."""
+        node = self.nodes[x]
+        if isinstance(node, ParentNode):
+            return [x, *(2 * leaf for leaf in node.unmerged_leaves)]
+        if node is not None:
+            return [x]
+        if tree_math.level(x) == 0:
+            return []
+        return self.resolution(tree_math.left(x)) + self.resolution(tree_math.right(x))
+
+    def _is_empty(self, x: int) -> bool:
+        """Whether the resolution of ``x`` is empty."""
+        if self.nodes[x] is not None:
+            return False
+        if tree_math.level(x) == 0:
+            return True
+        return self._is_empty(tree_math.left(x)) and self._is_empty(tree_math.right(x))
+
+    def filtered_direct_path(self, leaf: int) -> list[tuple[int, int]]:
+        """Each node of it with its child on the copath: section 4.1.2."""
+        path, child = [], 2 * leaf
+        for node in tree_math.direct_path(child, self.width):
+            copath = tree_math.sibling(child)
+            if not self._is_empty(copath):
+                path.append((node, copath))
+            child = node
+        return path
+
+    def encryption_key(self, x: int) -> bytes:
+        """The public key of a node that is not blank."""
+        node = self.nodes[x]
+        if node is None:
+            raise RemoteProtocolError(f"node {x} is blank")
+        return node.encryption_key
+
+    # --- hashes --------------------------------------------------------------------------------
+
+    def tree_hash(self, x: int | None = None) -> bytes:
+        """Of the subtree of ``x``, of the whole tree without: section 7.8."""
+        x = self.root if x is None else x
+        found = self._hashes[x]
+        if found is None:
+            found = self._hashes[x] = self._compute_hash(x, frozenset())
+        return found
+
+    def _compute_hash(self, x: int, excluded: Collection[int]) -> bytes:
+        """The tree hash with some leaves taken out, as if they had never been added."""
+        node = self.nodes[x]
+        if tree_math.level(x) == 0:
+            leaf = x // 2
+            is_there = node is not None and leaf not in excluded
+            encoded = encode_optional(node.encode() if node is not None and is_there else None)
+            return self.suite.hash(b"\x01" + encode_uint32(leaf) + encoded)
+        children = []
+        for child in (tree_math.left(x), tree_math.right(x)):
+            if excluded and any(leaf in excluded for leaf in tree_math.leaves_below(child)):
+                children.append(self._compute_hash(child, excluded))
+            else:
+                children.append(self.tree_hash(child))
+        if isinstance(node, ParentNode) and excluded:
+            left = tuple(leaf for leaf in node.unmerged_leaves if leaf not in excluded)
+            node = replace(node, unmerged_leaves=left)
+        encoded = encode_optional(node.encode() if node is not None else None)
+        return self.suite.hash(
+            b"\x02" + encoded + encode_opaque(children[0]) + encode_opaque(children[1])
+        )
+
+    def parent_hash(self, x: int, copath_child: int) -> bytes:
+        """The parent hash of parent ``x`` for what lies on the other side of ``copath_child``: section 7.9."""
+        node = self.nodes[x]
+        if not isinstance(node, ParentNode):
+            raise RemoteProtocolError(f"node {x} is no parent")
+        excluded = {
+            leaf for leaf in node.unmerged_leaves if tree_math.is_below(2 * leaf, copath_child)
+        }
+        original_sibling = (
+            self._compute_hash(copath_child, excluded) if excluded else self.tree_hash(copath_child)
+        )
+        return self.suite.hash(
+            encode_opaque(node.encryption_key)
+            + encode_opaque(node.parent_hash)
+            + encode_opaque(original_sibling)
+        )
+
+    def verify_parent_hashes(self) -> None:
+        """Section 7.9.2. Raises RuleViolation for a parent that no child accounts for."""
+        for x in range(1, len(self.nodes), 2):
+            node = self.nodes[x]
+            if isinstance(node, ParentNode) and not self._is_parent_hash_valid(x, node):
+                raise RuleViolation("parent-hash", f"node {x}")
+
+    def _is_parent_hash_valid(self, x: int, node: ParentNode) -> bool:
+        sides = (tree_math.left(x), tree_math.right(x))
+        for child, copath_child in (sides, sides[::-1]):
+            resolution = self.resolution(child)
+            unmerged = {
+                2 * leaf for leaf in node.unmerged_leaves if tree_math.is_below(2 * leaf, child)
+            }
+            candidates = [d for d in resolution if unmerged == set(resolution) - {d}]
+            if not candidates:
+                continue
+            expected = self.parent_hash(x, copath_child)
+            if any(_stored_parent_hash(self.nodes[d]) == expected for d in candidates):
+                return True
+        return False
+
+    # --- changes: each gives a new tree --------------------------------------------------------
+
+    def with_nodes(self, changed: Iterable[tuple[int, Node | None]]) -> "RatchetTree":
+        """With these nodes in place of what was there."""
+        nodes, hashes = list(self.nodes), list(self._hashes)  # a known hash has known ones below it
+        for x, node in changed:
+            nodes[x] = node
+            hashes[x] = None
+            for ancestor in tree_math.direct_path(x, self.width):
+                if hashes[ancestor] is None:
+                    break
+                hashes[ancestor] = None
+        return RatchetTree(self.suite, nodes, hashes)
+
+    def with_leaf_added(self, leaf: LeafNode) -> tuple["RatchetTree", int]:
+        """At the leftmost blank place, the tree doubled where there is none: section 7.7."""
+        index = next((i for i in range(self.width) if self.nodes[2 * i] is None), None)
+        tree = self
+        if index is None:
+            index = self.width
+            tree = self._extended()
+        changed: list[tuple[int, Node | None]] = [(2 * index, leaf)]
+        for x in tree_math.direct_path(2 * index, tree.width):
+            node = tree.nodes[x]
+            if isinstance(node, ParentNode):
+                unmerged = tuple(sorted((*node.unmerged_leaves, index)))
+                changed.append((x, replace(node, unmerged_leaves=unmerged)))
+        return tree.with_nodes(changed), index
+
+    def with_leaf_updated(self, index: int, leaf: LeafNode) -> "RatchetTree":
+        """Another leaf in that place, its direct path blank: section 12.1.2."""
+        blank = [(x, None) for x in tree_math.direct_path(2 * index, self.width)]
+        return self.with_nodes([(2 * index, leaf), *blank])
+
+    def with_leaf_removed(self, index: int) -> "RatchetTree":
+        """Leaf and direct path blank, the tree halved while its right half is empty: section 12.1.3."""
+        path = tree_math.direct_path(2 * index, self.width)
+        tree = self.with_nodes([(2 * index, None), *((x, None) for x in path)])
+        while tree.width > 1 and tree._is_empty(tree_math.right(tree.root)):
+            half = tree_math.node_width(tree.width // 2)
+            tree = RatchetTree(self.suite, tree.nodes[:half], tree._hashes[:half])
+        return tree
+
+    def _extended(self) -> "RatchetTree":
+        more = [None] * (tree_math.node_width(2 * self.width) - len(self.nodes))
+        return RatchetTree(self.suite, [*self.nodes, *more], [*self._hashes, *more])
+
+    # --- the ratchet_tree extension ------------------------------------------------------------
+
+    def encode(self) -> bytes:
+        """``optional<Node> ratchet_tree<V>`` without the blanks at its end: section 12.4.3.3."""
+        last = max((x for x, node in enumerate(self.nodes) if node is not None), default=-1)
+        return encode_vector(
+            encode_optional(encode_node(node) if node is not None else None)
+            for node in self.nodes[: last + 1]
+        )
+
+    @classmethod
+    def decode(cls, suite: CipherSuite, encoded: bytes) -> "RatchetTree":
+        """From the extension. Raises RemoteProtocolError."""
+
+        def read_optional(reader: Reader) -> Node | None:
+            return reader.optional(read_node)
+
+        nodes = list(decode(lambda reader: reader.vector(read_optional), encoded))
+        # "the last node MUST be non-blank"; a tree of parents alone cannot be
+        if not nodes or nodes[-1] is None:
+            raise RuleViolation("ratchet-tree-trailing-blank")
+        width = 1
+        while tree_math.node_width(width) < len(nodes):
+            width *= 2
+        nodes += [None] * (tree_math.node_width(width) - len(nodes))
+        for x, node in enumerate(nodes):
+            if node is not None and isinstance(node, LeafNode) != (x % 2 == 0):
+                raise RuleViolation("ratchet-tree-node-type", f"node {x}")
+        return cls(suite, nodes)
+
+
+def _stored_parent_hash(node: Node | None) -> bytes | None:
+    return node.parent_hash if node is not None else None
+

@@ -1,0 +1,69 @@
+"""Published vectors of the tree: tree-math, tree-validation and tree-operations."""
+
+import functools
+import json
+from typing import Any
+
+import pytest
+
+from coterie.mls import tree_math
+from coterie.mls.codec import decode
+from coterie.mls.proposals import Add, Remove, Update, read_proposal
+from coterie.mls.ratchet_tree import RatchetTree
+from coterie.mls.suites import SUITES
+from tests.vectors_path import vectors
+
+
+@functools.cache
+def published(name: str) -> list[dict[str, Any]]:
+    found = json.loads(vectors("mls", name).read_text())
+    return [v for v in found if v.get("cipher_suite", 1) in SUITES]
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_tree_math(number: int) -> None:
+    v = published("tree-math.json")[number]
+    n = v["n_leaves"]
+    assert (tree_math.node_width(n), tree_math.root(n)) == (v["n_nodes"], v["root"])
+    for x in range(v["n_nodes"]):
+        is_leaf, is_root = x % 2 == 0, x == v["root"]
+        assert (None if is_leaf else tree_math.left(x)) == v["left"][x]
+        assert (None if is_leaf else tree_math.right(x)) == v["right"][x]
+        assert (None if is_root else tree_math.parent(x)) == v["parent"][x]
+        assert (None if is_root else tree_math.sibling(x)) == v["sibling"][x]
+
+
+def test_all_trees_of_supported_suites_are_there() -> None:
+    assert len(published("tree-validation.json")) == 70
+    assert len(published("tree-operations.json")) == 5
+
+
+@pytest.mark.parametrize("number", range(70))
+def test_tree_validation(number: int) -> None:
+    v = published("tree-validation.json")[number]
+    suite = SUITES[v["cipher_suite"]]
+    tree = RatchetTree.decode(suite, bytes.fromhex(v["tree"]))
+    assert [tree.tree_hash(x).hex() for x in range(len(tree.nodes))] == v["tree_hashes"]
+    assert [tree.resolution(x) for x in range(len(tree.nodes))] == v["resolutions"]
+    tree.verify_parent_hashes()
+    for index, leaf in tree.leaves():
+        leaf.verify(suite, bytes.fromhex(v["group_id"]), index)
+    assert tree.encode().hex() == v["tree"]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_tree_operation(number: int) -> None:
+    v = published("tree-operations.json")[number]
+    tree = RatchetTree.decode(SUITES[v["cipher_suite"]], bytes.fromhex(v["tree_before"]))
+    assert tree.tree_hash().hex() == v["tree_hash_before"]
+    match decode(read_proposal, bytes.fromhex(v["proposal"])):
+        case Add(key_package):
+            tree, _ = tree.with_leaf_added(key_package.leaf_node)
+        case Update(leaf_node):
+            tree = tree.with_leaf_updated(v["proposal_sender"], leaf_node)
+        case Remove(removed):
+            tree = tree.with_leaf_removed(removed)
+        case other:
+            pytest.fail(f"unexpected {other}")
+    assert tree.encode().hex() == v["tree_after"]
+    assert tree.tree_hash().hex() == v["tree_hash_after"]
