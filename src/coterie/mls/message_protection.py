@@ -67,9 +67,7 @@ def verify(
 ) -> None:
     """Raises RuleViolation unless the signature holds."""
     tbs = _tbs(message.wire_format, message.content, context)
-    if not suite.verify_with_label(
-        signature_key, b"FramedContentTBS", tbs, message.auth.signature
-    ):
+    if not suite.verify_with_label(signature_key, b"FramedContentTBS", tbs, message.auth.signature):
         raise RuleViolation("signature")
 
 

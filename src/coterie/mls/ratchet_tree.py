@@ -44,7 +44,9 @@ class ParentNode:
         """Takes it from the wire."""
         node = cls(reader.opaque(), reader.opaque(), reader.vector(read_uint32))
         # "The vector is sorted in increasing order" (section 7.1)
-        if any(a >= b for a, b in zip(node.unmerged_leaves, node.unmerged_leaves[1:], strict=False)):
+        if any(
+            a >= b for a, b in zip(node.unmerged_leaves, node.unmerged_leaves[1:], strict=False)
+        ):
             raise RuleViolation("unmerged-leaves-order")
         return node
 
@@ -295,4 +297,3 @@ class RatchetTree:
 
 def _stored_parent_hash(node: Node | None) -> bytes | None:
     return node.parent_hash if node is not None else None
-

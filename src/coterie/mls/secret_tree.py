@@ -71,7 +71,7 @@ RatchetId = tuple[int, RatchetType]  # (leaf index, which)
 class SecretTree:
     """The secrets from which an epoch's message keys come, as far as they are still needed."""
 
-    __slots__ = ("_keep_skipped", "_suite", "n_leaves", "node_secrets", "ratchets")
+    __slots__ = ("_suite", "keep_skipped", "n_leaves", "node_secrets", "ratchets")
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class SecretTree:
         self.n_leaves = n_leaves
         self.node_secrets = node_secrets
         self.ratchets = ratchets
-        self._keep_skipped = keep_skipped  # skipped keys a ratchet keeps for late messages
+        self.keep_skipped = keep_skipped  # skipped keys a ratchet keeps for late messages
 
     @classmethod
     def begin(
@@ -129,11 +129,11 @@ class SecretTree:
         kept = list(ratchet.skipped)
         while ratchet.generation < generation:
             key, following = self._step(ratchet)
-            if self._keep_skipped:
+            if self.keep_skipped:
                 kept.append((ratchet.generation, key))
             ratchet = following
         key, ratchet = self._step(ratchet)
-        skipped = tuple(kept[-self._keep_skipped :]) if self._keep_skipped else ()
+        skipped = tuple(kept[-self.keep_skipped :]) if self.keep_skipped else ()
         return tree._with(leaf, which, Ratchet(ratchet.secret, ratchet.generation, skipped)), key
 
     def _step(self, ratchet: Ratchet) -> tuple[MessageKey, Ratchet]:
@@ -167,14 +167,14 @@ class SecretTree:
             (RatchetType.APPLICATION, b"application"),
         ):
             ratchets[leaf, kind] = Ratchet(suite.expand_with_label(secret, label, b"", suite.nh))
-        tree = SecretTree(suite, self.n_leaves, nodes, ratchets, self._keep_skipped)
+        tree = SecretTree(suite, self.n_leaves, nodes, ratchets, self.keep_skipped)
         return tree, ratchets[leaf, which]
 
     def _with(self, leaf: int, which: RatchetType, ratchet: Ratchet) -> "SecretTree":
         ratchets = dict(self.ratchets)
         ratchets[leaf, which] = ratchet
         return SecretTree(
-            self._suite, self.n_leaves, self.node_secrets, ratchets, self._keep_skipped
+            self._suite, self.n_leaves, self.node_secrets, ratchets, self.keep_skipped
         )
 
     # --- rows ----------------------------------------------------------------------------------

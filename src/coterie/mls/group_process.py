@@ -1,0 +1,413 @@
+"""Taking a message of the group: RFC 9420 sections 6, 12.1 and 12.4.2.
+
+The order is that of cost and of certainty: first everything that all members can check, then the policy, then the
+path's public part, then the path's secret for us (``PathNotReadable``), last the confirmation tag.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from coterie.errors import RuleViolation
+from coterie.mls import key_schedule, message_protection, treekem, validation
+from coterie.mls.codec import decode
+from coterie.mls.commit import Commit, UpdatePath
+from coterie.mls.extension import Extension, ExtensionType, find_extension
+from coterie.mls.external_senders import read_external_senders
+from coterie.mls.framing import (
+    AuthenticatedContent,
+    PrivateMessage,
+    PublicMessage,
+    Sender,
+    SenderType,
+    WireFormat,
+    decode_message,
+)
+from coterie.mls.group import PAST_RESUMPTION_PSKS, Group, Standing
+from coterie.mls.group_context import GroupContext
+from coterie.mls.leaf_node import LeafNode, LeafNodeSource
+from coterie.mls.policy import Proposed
+from coterie.mls.proposals import (
+    Add,
+    ExternalInit,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    Reference,
+    Remove,
+    Update,
+)
+from coterie.mls.psk import PreSharedKeyId, ResumptionPsk, psk_secret
+from coterie.mls.ratchet_tree import RatchetTree
+from coterie.mls.secret_tree import SecretTree
+from coterie.mls.transcript_hash import confirmed_transcript_hash
+from coterie.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationReceived:
+    """Application data of a member."""
+
+    group: Group
+    sender: int
+    sender_leaf: LeafNode
+    authenticated_data: bytes
+    data: bytes
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalReceived:
+    """A proposal, which stands in ``group`` now. ``sender_leaf`` is there for members alone."""
+
+    group: Group
+    sender: Sender
+    sender_leaf: LeafNode | None
+    authenticated_data: bytes
+    proposal: Proposal
+
+    @property
+    def new_member(self) -> LeafNode | None:
+        """The leaf of a newcomer that proposes itself."""
+        is_new = self.sender.sender_type is SenderType.NEW_MEMBER_PROPOSAL
+        return (
+            self.proposal.key_package.leaf_node
+            if is_new and isinstance(self.proposal, Add)
+            else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CommitReceived:
+    """A commit: ``group`` is the next epoch; for a member that it removes, the last one that it was in."""
+
+    group: Group
+    sender: Sender
+    sender_leaf: LeafNode
+    authenticated_data: bytes
+    proposals: tuple[Proposed, ...]
+    is_removed: bool = False
+
+
+Received = ApplicationReceived | ProposalReceived | CommitReceived
+
+
+def process(group: Group, encoded: bytes) -> Received:
+    """What an MLSMessage does; ``group`` itself never changes.
+
+    Raises RemoteProtocolError, mostly RuleViolation, where it is wrong for all, and PathNotReadable where only our
+    secret of a commit's path does not open.
+    """
+    message = decode_message(encoded)
+    if not isinstance(message, PublicMessage | PrivateMessage):
+        raise RuleViolation("wire-format")
+    where = message.content if isinstance(message, PublicMessage) else message
+    if where.group_id != group.group_id:
+        raise RuleViolation("group-id")
+    if where.epoch != group.epoch:
+        raise RuleViolation("epoch", f"{where.epoch}, the group is in {group.epoch}")
+    generation = 0
+    if isinstance(message, PublicMessage):
+        content = message_protection.unprotect_public(
+            group.suite, message, group.context, group.epoch_secrets.membership_key
+        )
+    else:
+        tree, content, generation = message_protection.unprotect_private(
+            group.suite, message, group.epoch_secrets, group.secret_tree
+        )
+        group = replace(group, secret_tree=tree)
+    sender_leaf, signature_key = _sender_of(group, content)
+    message_protection.verify(group.suite, content, group.context, signature_key)
+    return _take(group, content, sender_leaf, generation)
+
+
+def _sender_of(group: Group, content: AuthenticatedContent) -> tuple[LeafNode | None, bytes]:
+    """The sender's leaf, where it has one, and the key that must have signed."""
+    sender, inside = content.content.sender, content.content.content
+    match sender.sender_type:
+        case SenderType.MEMBER:
+            leaf = group.tree.leaf(sender.index)
+            if leaf is None:
+                raise RuleViolation("sender-blank")
+            return leaf, leaf.signature_key
+        case SenderType.EXTERNAL:
+            found = find_extension(group.extensions, ExtensionType.EXTERNAL_SENDERS)
+            senders = read_external_senders(found) if found is not None else ()
+            if sender.index >= len(senders) or isinstance(inside, bytes | Commit):
+                raise RuleViolation("external-sender")
+            return None, senders[sender.index].signature_key
+        case SenderType.NEW_MEMBER_PROPOSAL:
+            if not isinstance(inside, Add):
+                raise RuleViolation("new-member-proposal-type")
+            return None, inside.key_package.leaf_node.signature_key
+        case SenderType.NEW_MEMBER_COMMIT:
+            if not isinstance(inside, Commit) or inside.path is None:
+                raise RuleViolation("new-member-commit")
+            return inside.path.leaf_node, inside.path.leaf_node.signature_key
+
+
+def _take(
+    group: Group, content: AuthenticatedContent, sender_leaf: LeafNode | None, generation: int
+) -> Received:
+    framed = content.content
+    if isinstance(framed.content, bytes):
+        if sender_leaf is None or framed.sender.sender_type is not SenderType.MEMBER:
+            raise RuleViolation("application-sender")
+        return ApplicationReceived(
+            group,
+            framed.sender.index,
+            sender_leaf,
+            framed.authenticated_data,
+            framed.content,
+            generation,
+        )
+    if isinstance(framed.content, Commit):
+        if sender_leaf is None:
+            raise RuleViolation("commit-sender")
+        return _process_commit(group, content, framed.content, sender_leaf)
+    proposed = Proposed(framed.content, framed.sender)
+    group.check_proposal(proposed)
+    reference = group.reference_of(content)
+    standing = Standing(reference, replace(proposed, reference=reference), content.encode())
+    kept = tuple(s for s in group.standing if s.reference != reference)
+    return ProposalReceived(
+        replace(group, standing=(*kept, standing)),
+        framed.sender,
+        sender_leaf,
+        framed.authenticated_data,
+        framed.content,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A proposal list, applied to a tree: section 12.3."""
+
+    tree: RatchetTree
+    extensions: tuple[Extension, ...]
+    added: tuple[int, ...]
+    updated: tuple[tuple[int, LeafNode], ...]
+    removed: tuple[int, ...]
+    psks: tuple[PreSharedKeyId, ...]
+    external_init: bytes | None
+
+
+def resolve(group: Group, commit: Commit, committer: Sender) -> tuple[Proposed, ...]:
+    """The commit's proposals with their senders. Raises RuleViolation for a reference that nobody knows."""
+    standing = {s.reference: s.proposed for s in group.standing}
+    found = []
+    for item in commit.proposals:
+        if isinstance(item, Reference):
+            proposed = standing.get(item.hash)
+            if proposed is None:
+                raise RuleViolation("unknown-proposal")
+            found.append(replace(proposed, reference=item.hash))
+        else:
+            found.append(Proposed(item, committer))
+    return tuple(found)
+
+
+def apply_proposals(group: Group, committer: Sender, proposals: Sequence[Proposed]) -> Applied:
+    """Checks each proposal and the list, then applies it. Raises RuleViolation."""
+    validation.check_list(group.tree, committer, proposals)
+    extensions = group.extensions
+    for p in proposals:
+        if isinstance(p.proposal, GroupContextExtensions):
+            extensions = p.proposal.extensions
+    for p in proposals:
+        validation.check_proposal(group.suite, group.tree, extensions, group.group_id, p)
+        group.policy.check_proposal(group, p)
+    tree = group.tree
+    updated = tuple(
+        (p.sender.index, p.proposal.leaf_node) for p in proposals if isinstance(p.proposal, Update)
+    )
+    for index, leaf in updated:
+        group.policy.check_leaf(leaf, tree.leaf(index))
+        tree = tree.with_leaf_updated(index, leaf)
+    removed = tuple(p.proposal.removed for p in proposals if isinstance(p.proposal, Remove))
+    for index in removed:
+        tree = tree.with_leaf_removed(index)
+    added = []
+    for p in proposals:
+        if isinstance(p.proposal, Add):
+            leaf = p.proposal.key_package.leaf_node
+            group.policy.check_leaf(leaf, None)
+            tree, index = tree.with_leaf_added(leaf)
+            added.append(index)
+    if added or updated:
+        validation.check_unique_keys(tree)
+        validation.check_credentials_supported(tree)
+    psks = tuple(p.proposal.psk for p in proposals if isinstance(p.proposal, PreSharedKey))
+    external_init = next(
+        (p.proposal.kem_output for p in proposals if isinstance(p.proposal, ExternalInit)), None
+    )
+    return Applied(tree, extensions, tuple(added), updated, removed, psks, external_init)
+
+
+def _process_commit(
+    group: Group, content: AuthenticatedContent, commit: Commit, sender_leaf: LeafNode
+) -> CommitReceived:
+    committer = content.content.sender
+    if content.auth.confirmation_tag is None:
+        raise RuleViolation("confirmation-tag-missing")
+    if committer == Sender(SenderType.MEMBER, group.own_leaf_index):
+        raise RuleViolation("own-commit", "merge the pending one")
+    proposals = resolve(group, commit, committer)
+    applied = apply_proposals(group, committer, proposals)
+    if commit.path is None and validation.needs_path(proposals):
+        raise RuleViolation("path-missing")
+    committed = CommitReceived(
+        group, committer, sender_leaf, content.content.authenticated_data, proposals
+    )
+    tree, committer_leaf, new_leaves = applied.tree, committer.index, list(applied.added)
+    if committer.sender_type is SenderType.NEW_MEMBER_COMMIT:
+        tree, committer_leaf = tree.with_leaf_added(sender_leaf)
+        tree = tree.with_nodes([(2 * committer_leaf, None)])  # the path brings it in
+    group.policy.check_commit(group, sender_leaf, proposals, applied.tree)
+    if commit.path is not None:
+        tree = _merge_path(group, applied, tree, committer, committer_leaf, commit.path, new_leaves)
+    if group.own_leaf_index in applied.removed:
+        return replace(committed, is_removed=True)
+
+    context = GroupContext(
+        group.suite.number,
+        group.group_id,
+        group.epoch + 1,
+        tree.tree_hash(),
+        confirmed_transcript_hash(group.suite, group.interim_transcript_hash, content),
+        applied.extensions,
+    )
+    private_keys = own_keys(group, applied, tree)
+    commit_secret = Secret(bytes(group.suite.nh))
+    if commit.path is not None:
+        provisional = replace(
+            context, confirmed_transcript_hash=group.context.confirmed_transcript_hash
+        )
+        private_keys, commit_secret = treekem.open_path(
+            tree,
+            committer_leaf,
+            commit.path,
+            group.own_leaf_index,
+            private_keys,
+            new_leaves,
+            provisional.encode(),
+        )
+    init_secret = group.epoch_secrets.init_secret
+    if applied.external_init is not None:
+        init_secret = _external_init_secret(group, applied.external_init)
+    joiner = key_schedule.joiner_secret(group.suite, init_secret, commit_secret, context)
+    begun = key_schedule.begin_epoch(
+        group.suite, joiner, combine_psks(group, applied.psks), context
+    )
+    expected = group.suite.mac(begun.secrets.confirmation_key, context.confirmed_transcript_hash)
+    if not hmac.compare_digest(expected, content.auth.confirmation_tag):
+        raise RuleViolation("confirmation-tag")
+    return replace(
+        committed,
+        group=next_epoch(group, context, tree, begun, private_keys, content.auth.confirmation_tag),
+    )
+
+
+def _merge_path(  # all of it is the commit's
+    group: Group,
+    applied: Applied,
+    tree: RatchetTree,
+    committer: Sender,
+    committer_leaf: int,
+    path: UpdatePath,
+    new_leaves: Sequence[int],
+) -> RatchetTree:
+    leaf = path.leaf_node
+    if leaf.source is not LeafNodeSource.COMMIT:
+        raise RuleViolation("path-leaf-source")
+    leaf.verify(group.suite, group.group_id, committer_leaf)
+    validation.check_leaf_node(group.suite, leaf, applied.extensions)
+    is_member = committer.sender_type is SenderType.MEMBER
+    group.policy.check_leaf(leaf, group.tree.leaf(committer.index) if is_member else None)
+    tree = treekem.merge_path(tree, committer_leaf, path, new_leaves)
+    validation.check_unique_keys(tree)
+    validation.check_credentials_supported(tree)
+    return tree
+
+
+def own_keys(group: Group, applied: Applied, tree: RatchetTree) -> dict[int, Secret]:
+    """Our private keys that are still of use: nodes blanked by the proposals lose theirs."""
+    keys = {
+        x: key
+        for x, key in group.private_keys.items()
+        if x < len(tree.nodes)
+        and (node := applied.tree.nodes[x]) is not None
+        and (old := group.tree.nodes[x]) is not None
+        and node.encryption_key == old.encryption_key
+    }
+    for index, leaf in applied.updated:
+        if index == group.own_leaf_index:
+            keys[2 * index] = group.update_keys[leaf.encryption_key]
+    return keys
+
+
+def combine_psks(group: Group, psks: Sequence[PreSharedKeyId]) -> Secret:
+    """``psk_secret`` of a commit. Raises RuleViolation for a PSK that we do not have."""
+    found = []
+    for psk_id in psks:
+        psk = group.policy.psk(psk_id)
+        if (
+            psk is None
+            and isinstance(psk_id, ResumptionPsk)
+            and psk_id.psk_group_id == group.group_id
+        ):
+            psk = (
+                group.epoch_secrets.resumption_psk
+                if psk_id.psk_epoch == group.epoch
+                else group.resumption_psks.get(psk_id.psk_epoch)
+            )
+        if psk is None:
+            raise RuleViolation("psk-unknown")
+        found.append((psk_id, psk))
+    return psk_secret(group.suite, found)
+
+
+def next_epoch(  # a new epoch is all of these
+    group: Group,
+    context: GroupContext,
+    tree: RatchetTree,
+    begun: key_schedule.Epoch,
+    private_keys: dict[int, Secret] | MappingProxyType[int, Secret],
+    confirmation_tag: bytes,
+) -> Group:
+    """The group in its next epoch; nothing of the old one is kept but a few resumption PSKs."""
+    psks = {**group.resumption_psks, group.epoch: group.epoch_secrets.resumption_psk}
+    kept = dict(sorted(psks.items())[-PAST_RESUMPTION_PSKS:])
+    return Group(
+        group.suite,
+        context,
+        tree,
+        begun.secrets,
+        SecretTree.begin(
+            group.suite, begun.encryption_secret, tree.width, group.secret_tree.keep_skipped
+        ),
+        confirmation_tag,
+        group.own_leaf_index,
+        group.signature_private,
+        private_keys,
+        resumption_psks=kept,
+        policy=group.policy,
+    )
+
+
+def _external_init_secret(group: Group, kem_output: bytes) -> Secret:
+    private, _ = key_schedule.external_key_pair(group.suite, group.epoch_secrets.external_secret)
+    return group.suite.hpke.receive_and_export(
+        private, kem_output, key_schedule.EXTERNAL_INIT_LABEL, group.suite.nh
+    )
+
+
+def standing_from(group: Group, encoded: bytes) -> Standing:
+    """A standing proposal from the ``message`` that was saved of it."""
+    content = decode(AuthenticatedContent.decode, encoded)
+    reference = group.reference_of(content)
+    inside = content.content.content
+    if isinstance(inside, bytes | Commit) or content.wire_format is WireFormat.WELCOME:
+        raise RuleViolation("saved-proposal")
+    return Standing(reference, Proposed(inside, content.content.sender, reference), encoded)
