@@ -1,5 +1,6 @@
 """Message framing as structures: RFC 9420 section 6."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
@@ -230,7 +231,7 @@ class PrivateMessage:
 
 MlsMessageBody = PublicMessage | PrivateMessage | Welcome | GroupInfo | KeyPackage
 
-_BODIES = {
+_BODIES: dict[WireFormat, Callable[[Reader], MlsMessageBody]] = {
     WireFormat.PUBLIC_MESSAGE: PublicMessage.decode,
     WireFormat.PRIVATE_MESSAGE: PrivateMessage.decode,
     WireFormat.WELCOME: Welcome.decode,

@@ -1,9 +1,9 @@
 """Joining by Welcome: RFC 9420 section 12.4.3.1."""
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from coterie.errors import RemoteProtocolError, RuleViolation
 from coterie.mls import key_schedule, treekem, validation
@@ -19,6 +19,9 @@ from coterie.mls.secret_tree import SecretTree
 from coterie.mls.suites import suite_of
 from coterie.mls.welcome import GroupInfo, Welcome
 from coterie.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ path's public part, then the path's secret for us (``PathNotReadable``), last th
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from coterie.errors import RuleViolation
 from coterie.mls import key_schedule, message_protection, treekem, validation
@@ -278,7 +277,7 @@ def _process_commit(
         confirmed_transcript_hash(group.suite, group.interim_transcript_hash, content),
         applied.extensions,
     )
-    private_keys = own_keys(group, applied, tree)
+    private_keys: Mapping[int, Secret] = own_keys(group, applied, tree)
     commit_secret = Secret(bytes(group.suite.nh))
     if commit.path is not None:
         provisional = replace(
@@ -373,7 +372,7 @@ def next_epoch(  # a new epoch is all of these
     context: GroupContext,
     tree: RatchetTree,
     begun: key_schedule.Epoch,
-    private_keys: dict[int, Secret] | MappingProxyType[int, Secret],
+    private_keys: Mapping[int, Secret],
     confirmation_tag: bytes,
 ) -> Group:
     """The group in its next epoch; nothing of the old one is kept but a few resumption PSKs."""

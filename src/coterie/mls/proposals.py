@@ -10,6 +10,8 @@ from coterie.mls.key_package import KeyPackage
 from coterie.mls.leaf_node import LeafNode
 from coterie.mls.psk import PreSharedKeyId, read_psk_id
 
+_PRIVATE_USE = 0xF000  # and above: section 17.4
+
 
 class ProposalType(IntEnum):
     """Section 17.4. Any other number is a custom proposal."""
@@ -160,9 +162,10 @@ def read_proposal(reader: Reader) -> Proposal:
             return ExternalInit(reader.opaque())
         case ProposalType.GROUP_CONTEXT_EXTENSIONS:
             return GroupContextExtensions(read_extensions(reader))
-        case _ if number in GREASE or number >= 0xF000:  # noqa: PLR2004  # private use: section 17.4
-            return CustomProposal(number, reader.opaque())
-    raise RemoteProtocolError(f"proposal type {number}")
+        case _:
+            if number in GREASE or number >= _PRIVATE_USE:
+                return CustomProposal(number, reader.opaque())
+            raise RemoteProtocolError(f"proposal type {number}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class RatchetTree:
     ) -> None:
         self.suite = suite
         self.nodes = tuple(nodes)
-        self._hashes = list(hashes) if hashes is not None else [None] * len(self.nodes)
+        self._hashes: list[bytes | None] = list(hashes or [None] * len(self.nodes))
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ class SecretTree:
 
     # --- rows ----------------------------------------------------------------------------------
 
-    def rows(self) -> Iterator[tuple[bytes, object]]:
+    def rows(self) -> Iterator[tuple[bytes, Secret | Ratchet]]:
         """Keys of rows with the objects that they stand for; ``encode_row`` turns one into bytes."""
         for node, secret in self.node_secrets.items():
             yield b"n" + encode_uint32(node), secret
@@ -202,9 +202,9 @@ class SecretTree:
         return cls(suite, n_leaves, nodes, ratchets, keep_skipped)
 
 
-def encode_row(value: object) -> bytes:
+def encode_row(value: Secret | Ratchet) -> bytes:
     """The bytes of an object that ``SecretTree.rows`` gave."""
-    return value.encode() if isinstance(value, Ratchet) else value.expose()  # type: ignore[attr-defined, no-any-return]
+    return value.encode() if isinstance(value, Ratchet) else value.expose()
 
 
 def sender_data_key_and_nonce(

@@ -6,6 +6,7 @@ no row. Rows hold keys: keep them encrypted.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from coterie.errors import StorageError
 from coterie.mls.codec import (
@@ -21,9 +22,10 @@ from coterie.mls.group import Group, Standing
 from coterie.mls.group_context import GroupContext
 from coterie.mls.group_process import standing_from
 from coterie.mls.key_schedule import EpochSecrets
+from coterie.mls.leaf_node import LeafNode
 from coterie.mls.policy import Policy
-from coterie.mls.ratchet_tree import Node, RatchetTree, encode_node, read_node
-from coterie.mls.secret_tree import SecretTree, encode_row
+from coterie.mls.ratchet_tree import Node, ParentNode, RatchetTree, encode_node, read_node
+from coterie.mls.secret_tree import Ratchet, SecretTree, encode_row
 from coterie.mls.suites import suite_of
 from coterie.secret import Secret
 
@@ -41,7 +43,10 @@ class Changes:
     delete: tuple[bytes, ...]
 
 
-def _parts(group: Group) -> Iterator[tuple[bytes, object]]:
+_Row = EpochSecrets | Standing | tuple[bytes, Standing] | Node | Secret | Ratchet
+
+
+def _parts(group: Group) -> Iterator[tuple[bytes, _Row]]:
     """Every row's key with the object behind it, unencoded: unchanged ones are told by identity."""
     for x, node in enumerate(group.tree.nodes):
         if node is not None:
@@ -61,19 +66,20 @@ def _parts(group: Group) -> Iterator[tuple[bytes, object]]:
     yield _SECRETS, group.epoch_secrets
 
 
-def _encode(value: object) -> bytes:
+def _encode(value: _Row) -> bytes:
     match value:
-        case Secret():
-            return value.expose()
         case EpochSecrets():
             return value.encode()
         case Standing(_, _, message):
             return message
-        case (bytes() as message, Standing(_, _, content)):
-            return encode_opaque(message) + content
-        case _ if isinstance(value, Node):
+        case (message, standing):
+            return encode_opaque(message) + standing.message
+        case LeafNode() | ParentNode():
             return encode_node(value)
-    return encode_row(value)
+        case Secret() | Ratchet():
+            return encode_row(value)
+        case _:
+            assert_never(value)
 
 
 def _head(group: Group) -> bytes:
