@@ -22,6 +22,8 @@ BAD_ELEMENTS = {
     "identity": bytes(32),
     "p": P.to_bytes(32, "little"),
     "p + 2": (P + 2).to_bytes(32, "little"),
+    "second encoding, by the highest bit": RECORD[:31] + bytes([RECORD[31] | 0x80]),
+    "identity with the highest bit": bytes(31) + b"\x80",
     "negative": (1).to_bytes(32, "little"),
     "not on the curve": bytes.fromhex(
         "26948d35ca62e643e26a83177332e6b6afeb9d08e4268b650f1f5bbd8d81d371"
@@ -115,3 +117,4 @@ def test_temporary_folder_that_cannot_be_used_is_named_with_tmpdir(tmp_path: Pat
     assert str(tmp_path) in message
     assert "TMPDIR" in hint
     assert "noexec" in hint
+    assert list(tmp_path.iterdir()) == []

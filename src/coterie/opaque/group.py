@@ -1,12 +1,14 @@
 """The group ristretto255 (RFC 9496): libsodium's, by way of rbcl. Nothing else of Coterie knows of either.
 
-rbcl's warts end here: it unpacks libsodium into the temporary folder at import and leaves it there, it answers wrong
-input with three kinds of exceptions, and takes 32 zero bytes, the identity, for a valid point.
+rbcl's warts end here: it unpacks libsodium into the temporary folder at import and leaves it there; it answers wrong
+input with three kinds of exceptions; its libsodium takes for a valid point 32 zero bytes, which are the identity, and
+looks past the highest bit, so that an element had a second encoding.
 """
 
 import hashlib
 import os
 import tempfile
+import traceback
 from contextlib import suppress
 from typing import NewType
 
@@ -21,8 +23,17 @@ ORDER = 2**252 + 27742317777372353535851937790883648493
 Element = NewType("Element", bytes)  # 32 bytes, the one encoding of an element; never the identity
 
 
-def temporary_folder_unusable(error: OSError) -> StorageError:
-    """What to say when rbcl could not be imported."""
+def _remove(path: str) -> None:
+    """The unpacked library: loaded, nobody needs its file (but Windows, which keeps it)."""
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def _not_loaded(error: OSError) -> StorageError:
+    """What to say when rbcl was not imported. What it unpacked is removed: else each try would leave 2.8 MB."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == "rbcl._sodium" and "lib_path" in frame.f_globals:
+            _remove(frame.f_globals["lib_path"])
     folder = os.environ.get("TMPDIR") or "the temporary folder"
     with suppress(OSError):  # raised where no folder at all can be written to
         folder = tempfile.gettempdir()
@@ -36,18 +47,18 @@ try:
     import rbcl
     from rbcl._sodium import lib_path
 except OSError as failed:
-    raise temporary_folder_unusable(failed) from failed
-
-with suppress(OSError):  # Windows keeps a loaded library's file; elsewhere nobody needs it any more
-    os.unlink(lib_path)
+    raise _not_loaded(failed) from failed
+_remove(lib_path)
 
 
 def decode_element(encoded: bytes) -> Element:
     """``DeserializeElement``. Raises RemoteProtocolError: RFC 9497 section 4.1 refuses the identity too."""
-    # the size comes first, since rbcl would hand a short string to C; is_valid_point takes the identity
+    # The size first, which rbcl answers with a ValueError.
+    # "If the resulting value is >= p, decoding fails" (RFC 9496, 4.3.1): is_valid_point lets 2^255 and more pass.
     if (
         len(encoded) != ELEMENT_SIZE
         or encoded == bytes(ELEMENT_SIZE)
+        or encoded[-1] & 0x80
         or not rbcl.crypto_core_ristretto255_is_valid_point(encoded)
     ):
         raise RemoteProtocolError("not an element of ristretto255, or its identity")
