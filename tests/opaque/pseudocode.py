@@ -74,8 +74,8 @@ def scalar(encoded: bytes) -> int:
 
 
 def mult(k: bytes, element: bytes) -> bytes:
-    """What comes out for an element, and for what is none: the identity."""
-    point = group.decode(element)
+    """What comes out for an element, for one with the highest bit set, and for what is none: the identity."""
+    point = group.decode(element) or group.decode(element[:31] + bytes([element[31] & 0x7F]))
     return group.encode(group.multiply(scalar(k), point or group.IDENTITY))
 
 

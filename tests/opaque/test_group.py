@@ -1,5 +1,6 @@
 """The one module over libsodium: what it refuses, and what its import leaves behind."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -85,7 +86,7 @@ def test_scalar_out_of_range_is_refused(value: int) -> None:
 def imported(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(  # noqa: S603  # ourselves
         [sys.executable, "-c", textwrap.dedent(script)],
-        env={"TMPDIR": str(folder), "PATH": ""},
+        env={**os.environ, "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         check=False,

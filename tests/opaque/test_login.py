@@ -28,6 +28,14 @@ def test_right_password_gives_both_sides_a_new_session_key_and_the_client_its_ex
     assert Attempt().run(RECORD)[0] != session_key
 
 
+def test_every_login_draws_anew() -> None:
+    """Blind, nonce and key share: else who listens sees that two people have one password."""
+    one, two = Attempt().start().ke1(), Attempt().start().ke1()
+    assert all(one[at : at + 32] != two[at : at + 32] for at in (0, 32, 64))
+    (first, _), (second, _) = (Attempt().respond(RECORD, one) for _ in range(2))
+    assert all(first[at : at + 32] != second[at : at + 32] for at in range(32, 320, 32))
+
+
 def test_registering_the_same_password_again_gives_another_record_and_export_key() -> None:
     record, export_key = register()
     assert record != RECORD
