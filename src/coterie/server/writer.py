@@ -1,0 +1,80 @@
+"""Group commit: everything that arrives while one batch is being flushed goes into the next.
+
+One hop to the writer thread and one flush a batch, never one a message. What a batch made is published after its
+flush, all entries of a group together.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from coterie.errors import CoterieError
+from coterie.server.seams import Clock, Threads
+from coterie.server.store import Job, Store
+from coterie.server.writing import Posted
+from coterie.wire.frames import Entry
+
+log = structlog.get_logger()
+
+MAX_BATCH = (
+    2_000  # jobs; a flush takes milliseconds, and an answer should not wait for more than that
+)
+Publish = Callable[[dict[bytes, list[Entry]], set[bytes]], None]
+
+
+class Writer:
+    """Takes jobs on the loop and gives their results when they are durable."""
+
+    def __init__(self, store: Store, threads: Threads, clock: Clock, publish: Publish) -> None:
+        self._store, self._threads, self._clock, self._publish = store, threads, clock, publish
+        self._waiting: list[tuple[Job, asyncio.Future[Any]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def do(self, job: Job) -> Any:
+        """The job's result, once durable. Raises what it raised, and StorageError where nothing can be written."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((job, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="coterie-writer")
+        return await future
+
+    async def drain(self) -> None:
+        """Until everything that was asked for is durable."""
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                await self._flush(batch)
+        finally:
+            self._task = None
+
+    async def _flush(self, batch: list[tuple[Job, "asyncio.Future[Any]"]]) -> None:
+        began = self._clock.monotonic()
+        try:
+            jobs = [job for job, _ in batch]
+            results = await self._threads.run(self._store.batch, jobs, self._clock.now())
+        except Exception as error:  # nothing of the batch was written: everybody in it is told
+            if not isinstance(error, CoterieError):
+                log.exception("batch-failed", jobs=len(batch))
+            results = [error] * len(batch)
+        entries: dict[bytes, list[Entry]] = {}
+        inboxes: set[bytes] = set()
+        for (_, future), result in zip(batch, results, strict=True):
+            if isinstance(result, Posted) and result.entry is not None:
+                entries.setdefault(result.group_id, []).append(result.entry)
+                inboxes.update(result.inboxes)
+            if future.cancelled():
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        duration = self._clock.monotonic() - began
+        log.debug("flushed", jobs=len(batch), duration_ms=round(duration * 1000, 1))
+        if entries or inboxes:
+            self._publish(entries, inboxes)
