@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coterie.client.connection import Connection
 from coterie.client.login import DeviceIdentity, PasswordLogin, UnlockedAccount, public_key
 from coterie.client.seams import Seams
-from coterie.client.vault import ACCOUNT_KEY_SIZE, seal_vault
 from coterie.errors import (
     InvalidInput,
     NotAuthenticated,
@@ -24,6 +22,7 @@ from coterie.errors import (
     RemoteProtocolError,
     Unavailable,
 )
+from coterie.identity import KEY_SIZE, AccountKey, Vault, new_device
 from coterie.opaque.client import ClientRegistration
 from coterie.opaque.stretch import ARGON2ID, Stretch
 from coterie.secret import Secret
@@ -40,17 +39,8 @@ from coterie.wire.frames import (
 )
 from coterie.wire.invite import Address, Invite
 from coterie.wire.limits import DEVICE_ID_SIZE
-from coterie.wire.signed import (
-    DeviceCertificate,
-    DeviceList,
-    ListedDevice,
-    sign_certificate,
-    sign_device_list,
-)
 
 log = structlog.get_logger()
-
-CERTIFICATE_LIFETIME_S = 365 * 86_400  # above 400 days it would be dead: PROTOCOL.md section 3
 
 
 class Stage(StrEnum):
@@ -117,41 +107,27 @@ class Enrolment:
             server_identity=hello.server_id,
             client_identity=self._name.encode(),
         )
-        account_key = Secret(secrets.token_bytes(ACCOUNT_KEY_SIZE))
-        device_key = Secret(secrets.token_bytes(32))
+        account_key = AccountKey.generate()
+        device_key = Secret(secrets.token_bytes(KEY_SIZE))
         device = secrets.token_bytes(DEVICE_ID_SIZE)
-        account_public_key = public_key(account_key)
-        certificate = DeviceCertificate(
-            name=self._name,
-            account_key=account_public_key,
-            device=device,
-            device_key=public_key(device_key),
-            list_version=1,
-            not_before=int(now),
-            not_after=int(now) + CERTIFICATE_LIFETIME_S,
+        certified = new_device(
+            account_key, self._name, device=device, device_key=public_key(device_key), now=now
         )
-        device_list = DeviceList(
-            name=self._name,
-            account_key=account_public_key,
-            version=1,
-            devices=(ListedDevice(device=device, device_key=certificate.device_key),),
-        )
-        signer = Ed25519PrivateKey.from_private_bytes(account_key.expose())
         enrolled = Enrolled(
             address=self._invite.address,
             fingerprint=self._invite.fingerprint,
             server_id=hello.server_id,
             generation=hello.generation,
             name=self._name,
-            account_public_key=account_public_key,
+            account_public_key=account_key.public_key,
             device=device,
             device_key=device_key,
-            certificate=sign_certificate(certificate, signer),
-            device_list=sign_device_list(device_list, signer),
+            certificate=certified.certificate,
+            device_list=certified.device_list,
         )
         request = RegisterFinish(
             registration_record=record,
-            vault=seal_vault(account_key, export_key, self._name, hello.server_id),
+            vault=Vault(account_key).seal(export_key, name=self._name, server_id=hello.server_id),
             device_list=enrolled.device_list,
             certificate=enrolled.certificate,
         )

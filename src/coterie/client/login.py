@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coterie import opaque
-from coterie.client.vault import open_vault
 from coterie.errors import LocalProtocolError, RemoteProtocolError
+from coterie.identity import AccountKey, Vault
 from coterie.opaque.client import ClientLogin
 from coterie.opaque.stretch import ARGON2ID, Stretch
 from coterie.secret import Secret
@@ -41,7 +41,7 @@ class UnlockedAccount:
     """What the password gives. To be dropped once a device is certified or revoked: it is never kept."""
 
     name: str
-    account_key: Secret  # Ed25519 seed, 32 bytes
+    account_key: AccountKey
     device_list: SignedDocument  # as the server has it, signed by that key; may be an old one
 
 
@@ -78,9 +78,12 @@ class PasswordLogin:
         """The account. Raises RemoteProtocolError where the server gave another vault or list than this account's."""
         if self._export_key is None:
             raise LocalProtocolError("a password login is opened after it was finished")
-        account_key = open_vault(answer.vault, self._export_key, self._name, self._server_id)
+        vault = Vault.open(
+            answer.vault, self._export_key, name=self._name, server_id=self._server_id
+        )
+        account_key = vault.account_key
         listed = open_device_list(answer.device_list)
-        if (listed.name, listed.account_key) != (self._name, public_key(account_key)):
+        if (listed.name, listed.account_key) != (self._name, account_key.public_key):
             raise RemoteProtocolError("the device list is not of this account")
         return UnlockedAccount(self._name, account_key, answer.device_list)
 

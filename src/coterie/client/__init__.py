@@ -1,0 +1,1 @@
+"""What a person's own machine does: connection, logs, store, and the SDK."""

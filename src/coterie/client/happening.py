@@ -1,0 +1,67 @@
+"""What reading a log makes happen: what is shown to people, and what waits for it is told."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """The system's lines. The sentence beside it is for people, this is for scripts and tests."""
+
+    CREATED = "created"
+    JOINED = "joined"
+    ADDED = "added"
+    REMOVED = "removed"
+    DEVICE = "device"  # a device of a member added, removed or replaced
+    CHANGED = "changed"  # name, topic, admins or settings
+    LEAVING = "leaving"
+    DEAD = "dead"  # an entry that does not count
+    LIE = "lie"  # a device claims what cannot be
+    FORK = "fork"  # two logs
+    ALTERED = "altered"  # our own entry came back otherwise than we sent it
+    STUCK = "stuck"
+    UNSTUCK = "unstuck"
+    OLDER_COPY = "older-copy"
+    SUCCESSOR = "successor"
+    DROPPED = "dropped"  # something of ours cannot be posted any more
+    RULE_BROKEN = "rule-broken"  # the server answered against the rules
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Somebody's content, at its place."""
+
+    seq: int
+    message_id: bytes
+    sender: str
+    device: bytes
+    content: bytes
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the system, at its place."""
+
+    seq: int
+    message_id: bytes
+    event: Event
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A post of ours is in the log and counts; or it had nothing left to do (``seq`` 0)."""
+
+    ticket: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Something of ours will never be posted; the sentence says why."""
+
+    ticket: bytes
+    reason: str
+
+
+Happening = Said | Line | Landed | Dropped

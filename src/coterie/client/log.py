@@ -1,0 +1,426 @@
+"""One group's log as one device reads it: PROTOCOL.md section 2, without I/O.
+
+``GroupLog`` is a value. ``read`` takes the next entry and gives the value after it, with what happened; the caller
+saves both in one transaction, or neither. Whether an entry counts is decided here and in ``coterie.mls`` from the
+group's state and the entry alone, so that all members agree. ``outbox`` decides what to send.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Protocol, assert_never
+
+from coterie.client import narrate, position
+from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
+from coterie.client.intent import Change, Leave, Outgoing, Say, Sealed
+from coterie.client.room_policy import check_standing, leaf_identity, room_state_of
+from coterie.client.room_state import RoomState
+from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
+from coterie.mls import (
+    ApplicationReceived,
+    CommitReceived,
+    Group,
+    PathNotReadable,
+    PendingCommit,
+    ProposalReceived,
+    Received,
+    process,
+)
+from coterie.wire import chain
+from coterie.wire.frames import Entry, Kind
+
+UNOPENED_BEFORE_WARNING = 3  # in a row, from two accounts: one hostile member alone can't raise it
+
+
+class Halt(StrEnum):
+    """Why nothing is sent in a group. What is not here is open."""
+
+    OPEN = "open"
+    JOINING = "joining"  # hashing towards the commit that added us
+    STUCK = "stuck"  # a commit that counts, and whose path does not open here
+    OLDER_COPY = "older-copy"  # this profile was put back: its future is in the log
+    FORKED = "forked"  # a chain that differs, not yet acknowledged
+    LOST = "lost"  # the server has less than it had
+    REMOVED = "removed"  # no member any more
+
+
+class History(Protocol):
+    """What is looked up, not carried: kept from the last commit on."""
+
+    def chain_at(self, group_id: bytes, seq: int) -> bytes | None:
+        """The running hash at ``seq``, None where it is not kept."""
+
+    def has_used(self, group_id: bytes, device: bytes, message_id: bytes) -> bool:
+        """Whether an entry of this epoch that counts had this id from this device."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLog:
+    """What a device knows of a group. ``group`` is the MLS state after the entry at ``cursor``."""
+
+    group: Group
+    device: bytes  # our own, 16 bytes
+    cursor: int
+    chain: bytes
+    base: int = 0  # seq of the last commit or successor, dead or not: what is older is not compared
+    landed: int = 0  # our posts that are in the log: the next post's count is one more
+    outbox: tuple[Outgoing, ...] = ()
+    pending: PendingCommit | None = None  # of the sealed commit in the outbox
+    begins_with: bytes | None = None  # message_id of the commit that added us, until it is read
+    halt: Halt = Halt.OPEN
+    stuck_by: str = ""  # account of the commit's author
+    forks: Mapping[bytes, bool] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # device: seen
+    unopened: tuple[str, ...] = ()  # accounts of the last entries in a row that did not open
+    heal_first: bool = False  # a newcomer heals before its first message
+    healed_at: float = 0.0  # seconds since 1970, by our clock: our last commit with a path
+    committed_at: float = 0.0  # anybody's
+
+    @property
+    def group_id(self) -> bytes:
+        """The MLS group id, 16 bytes."""
+        return self.group.group_id
+
+    @property
+    def can_send(self) -> bool:
+        """Whether posts may be made."""
+        return self.halt is Halt.OPEN and self.begins_with is None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one entry did. All of it is saved in one transaction."""
+
+    log: GroupLog
+    happenings: tuple[Happening, ...] = ()
+    used: tuple[bytes, bytes] | None = None  # (device, message_id) of an entry that counts
+    is_new_epoch: bool = False  # ids used so far are forgotten
+    is_handshake: bool = False  # chains below are forgotten
+
+
+def create(group: Group, device: bytes, now: float) -> GroupLog:
+    """The log of a group that this device has just made. Epoch 0 has no entry."""
+    return GroupLog(group, device, 0, chain.first(group.group_id), healed_at=now, committed_at=now)
+
+
+def join(group: Group, device: bytes, begins: position.Position, now: float) -> GroupLog:
+    """The log of a group that a Welcome brought: read on from where its committer had read."""
+    return GroupLog(
+        group,
+        device,
+        begins.seq,
+        begins.chain,
+        begins_with=begins.message_id,
+        halt=Halt.JOINING,
+        base=begins.seq,
+        heal_first=True,
+        committed_at=now,
+    )
+
+
+def read(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
+    """The log after ``entry``, which must be the next. Raises LocalProtocolError where it is not.
+
+    No hostile entry raises: what does not count is dead, and leaves its place in the chain and a line.
+    """
+    if entry.seq != log.cursor + 1:
+        raise LocalProtocolError(f"entry {entry.seq} after {log.cursor}")
+    is_handshake = entry.kind in (Kind.COMMIT, Kind.SUCCESSOR)
+    moved = replace(log, cursor=entry.seq, chain=chain.following(log.chain, entry))
+    if is_handshake:
+        moved = replace(moved, base=entry.seq)
+    if log.halt is Halt.JOINING:
+        return _read_before_beginning(moved, entry)
+    if log.halt in (Halt.OLDER_COPY, Halt.LOST, Halt.REMOVED):
+        return Step(moved, is_handshake=is_handshake)  # goes on hashing, no more
+    step = _read_own(moved, entry, now) if entry.device == log.device else None
+    if step is None:
+        step = _read_others(moved, entry, history, now)
+    if is_handshake:  # what is not in the log before it can never land any more
+        step = replace(step, log=_unsealed(step.log), is_handshake=True)
+    return step
+
+
+def _read_before_beginning(log: GroupLog, entry: Entry) -> Step:
+    """A newcomer hashes what it cannot read, up to the commit that added it."""
+    if entry.message_id != log.begins_with or entry.kind is not Kind.COMMIT:
+        return Step(log, is_handshake=entry.kind in (Kind.COMMIT, Kind.SUCCESSOR))
+    log = replace(log, begins_with=None, halt=Halt.OPEN)
+    line = Line(entry.seq, entry.message_id, Event.JOINED, narrate.joined(log.group))
+    return Step(log, (line,), is_new_epoch=True, is_handshake=True)
+
+
+def _read_own(log: GroupLog, entry: Entry, now: float) -> Step | None:
+    """Our own entry, as we sent it. None where others must judge it: nothing of ours is waiting under its id."""
+    mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
+    log = replace(log, landed=log.landed + 1)
+    if mine is None:
+        text = "this profile is an older copy: the log holds what it does not know; nothing is sent here"
+        log = replace(log, halt=Halt.OLDER_COPY)
+        return Step(log, (Line(entry.seq, entry.message_id, Event.OLDER_COPY, text),))
+    rest = tuple(out for out in log.outbox if out is not mine)
+    log = replace(log, outbox=rest)
+    sealed = mine.sealed
+    if sealed is None or sealed.body != entry.body or sealed.kind != entry.kind:
+        # Either the server altered it, or it took it behind a commit that we had not seen: dead for all.
+        text = "the server altered a message of this device, or put it where it cannot be read"
+        line = Line(entry.seq, entry.message_id, Event.ALTERED, text)
+        log = replace(log, pending=None) if isinstance(mine.intent, Change) else log
+        return Step(log, (line, Dropped(mine.ticket, text)))
+    if log.halt is Halt.STUCK:
+        return Step(log)
+    landed = Landed(mine.ticket, entry.seq)
+    used = (entry.device, entry.message_id)
+    match mine.intent:
+        case Say(content):
+            me = leaf_identity(log.group.own_leaf).name
+            said = Said(entry.seq, entry.message_id, me, entry.device, content, is_own=True)
+            return Step(log, (said, landed), used)
+        case Leave():
+            log = replace(log, group=log.group.accept_own_proposal(sealed.body))
+            line = Line(
+                entry.seq,
+                entry.message_id,
+                Event.LEAVING,
+                "you asked to leave; the others complete it",
+            )
+            return Step(log, (line, landed), used)
+        case Change():
+            if log.pending is None:
+                raise LocalProtocolError("a sealed commit without its pending state")
+            before, after = log.group, log.pending.group
+            log = replace(
+                log, group=after, pending=None, healed_at=now, committed_at=now, heal_first=False
+            )
+            lines = narrate.changes(before, after, entry, leaf_identity(before.own_leaf).name)
+            return Step(log, (*lines, landed), is_new_epoch=True)
+        case _:
+            assert_never(mine.intent)
+
+
+def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
+    if entry.kind is Kind.SUCCESSOR:
+        text = "this room went on in another group, which this version cannot follow yet"
+        return Step(log, (Line(entry.seq, entry.message_id, Event.SUCCESSOR, text),))
+    try:
+        received, where = _open(log.group, entry, history)
+    except PathNotReadable as stuck:
+        author = _account_of(log.group, entry.device)
+        text = f"a commit by {author} does not open here ({stuck}); this device is stuck and sends nothing here"
+        line = Line(entry.seq, entry.message_id, Event.STUCK, text)
+        if log.halt is Halt.STUCK:
+            return Step(log)
+        return Step(replace(log, halt=Halt.STUCK, stuck_by=author), (line,))
+    except RemoteProtocolError as error:
+        return _dead(log, entry, error)
+    happenings: list[Happening] = []
+    if log.halt is Halt.STUCK:
+        if _account_of(log.group, entry.device) == log.stuck_by:
+            return Step(log)
+        # It opens in the state from before, so the others did not follow the commit either.
+        log = replace(log, halt=Halt.OPEN, stuck_by="")
+        text = "the commit that did not open was dead for the others too: the room goes on"
+        happenings.append(Line(entry.seq, entry.message_id, Event.UNSTUCK, text))
+    if where is not None:
+        log, lines = _compare(log, entry, where, history)
+        happenings += lines
+    log = replace(log, unopened=())
+    return _apply(log, entry, received, happenings, now)
+
+
+def _open(
+    group: Group, entry: Entry, history: History
+) -> tuple[Received, position.Position | None]:
+    """The entry, opened in the group's state and checked against the rules that need no more than both.
+
+    Raises RemoteProtocolError where it is dead, PathNotReadable where this device is stuck.
+    """
+    if history.has_used(group.group_id, entry.device, entry.message_id):
+        raise RuleViolation("message-id-reused")
+    received = process(group, entry.body)
+    expected = {
+        ApplicationReceived: Kind.MESSAGE,
+        ProposalReceived: Kind.PROPOSAL,
+        CommitReceived: Kind.COMMIT,
+    }[type(received)]
+    if entry.kind != expected:
+        raise RuleViolation("kind", f"{expected.name.lower()} under {entry.kind.name.lower()}")
+    if isinstance(received, ProposalReceived):
+        check_standing(received)
+    if isinstance(received, ProposalReceived) and received.new_member is not None:
+        # A rejoin: it is in no epoch's chain, so it carries its id alone.
+        if received.authenticated_data != entry.message_id:
+            raise RuleViolation("message-id", "not the one inside")
+        if leaf_identity(received.new_member).device != entry.device:
+            raise RuleViolation("sender-device", "not the one in the key package")
+        return received, None
+    where = position.decode(received.authenticated_data)
+    if where.message_id != entry.message_id:
+        raise RuleViolation("message-id", "not the one inside")
+    if received.sender_leaf is None or leaf_identity(received.sender_leaf).device != entry.device:
+        raise RuleViolation("sender-device", "not the leaf's")
+    return received, where
+
+
+def _compare(
+    log: GroupLog, entry: Entry, where: position.Position, history: History
+) -> tuple[GroupLog, list[Happening]]:
+    """The sender's (seq, chain) with ours. Never decides whether the entry counts."""
+    forks = dict(log.forks)
+    known = history.chain_at(log.group_id, where.seq) if where.seq < entry.seq else None
+    if known is None:
+        text = (
+            f"{_who(log.group, entry.device)} claims to have read to {where.seq}, which cannot be"
+        )
+        return log, [Line(entry.seq, entry.message_id, Event.LIE, text)]
+    if known == where.chain:
+        if forks.pop(entry.device, None) is None:
+            return log, []
+        still = any(not seen for seen in forks.values())
+        halt = Halt.OPEN if log.halt is Halt.FORKED and not still else log.halt
+        return replace(log, forks=MappingProxyType(forks), halt=halt), []
+    if forks.get(entry.device):
+        return log, []  # acknowledged, and it has not matched in between
+    forks[entry.device] = False
+    text = (
+        f"{_who(log.group, entry.device)} saw another log than this device at {where.seq}: the server shows "
+        "two logs, or that device lies; nothing is sent here until you acknowledge it"
+    )
+    line = Line(entry.seq, entry.message_id, Event.FORK, text)
+    halt = Halt.FORKED if log.halt is Halt.OPEN else log.halt
+    return replace(log, forks=MappingProxyType(forks), halt=halt), [line]
+
+
+def _apply(
+    log: GroupLog, entry: Entry, received: Received, happenings: list[Happening], now: float
+) -> Step:
+    before = log.group
+    used = (entry.device, entry.message_id)
+    match received:
+        case ApplicationReceived():
+            sender = leaf_identity(received.sender_leaf).name
+            said = Said(
+                entry.seq, entry.message_id, sender, entry.device, received.data, is_own=False
+            )
+            log = replace(log, group=received.group)
+            return Step(log, (*happenings, said), used)
+        case ProposalReceived():
+            log = replace(log, group=received.group)
+            event = Event.LEAVING if received.new_member is None else Event.DEVICE
+            line = Line(entry.seq, entry.message_id, event, narrate.proposal(received))
+            return Step(log, (*happenings, line), used)
+        case CommitReceived():
+            author = leaf_identity(received.sender_leaf).name
+            log = replace(log, group=received.group, committed_at=now)
+            if received.is_removed:
+                text = (
+                    "you left"
+                    if before.own_leaf_index in before.leaving
+                    else f"{author} removed you"
+                )
+                happenings.append(Line(entry.seq, entry.message_id, Event.REMOVED, text))
+                log, dropped = _drop_all(
+                    replace(log, halt=Halt.REMOVED), "you are no longer in this room"
+                )
+                return Step(log, (*happenings, *dropped), is_new_epoch=True)
+            happenings += narrate.changes(before, received.group, entry, author)
+            return Step(log, tuple(happenings), is_new_epoch=True)
+        case _:
+            assert_never(received)
+
+
+def _dead(log: GroupLog, entry: Entry, error: RemoteProtocolError) -> Step:
+    if log.halt is Halt.STUCK:
+        return Step(log)  # all that follows a commit that we could not take is closed to us
+    account = _account_of(log.group, entry.device)
+    who = _who(log.group, entry.device)
+    unopened = (*log.unopened, account)[-UNOPENED_BEFORE_WARNING:]
+    text = f"an entry by {who} does not count ({error})"
+    happenings: list[Happening] = [Line(entry.seq, entry.message_id, Event.DEAD, text)]
+    if len(unopened) == UNOPENED_BEFORE_WARNING and len(set(unopened)) > 1:
+        text = (
+            f"{len(unopened)} entries in a row do not open, the last by {who}: the server shows two logs, or "
+            "those devices lie"
+        )
+        happenings.append(Line(entry.seq, entry.message_id, Event.FORK, text))
+        unopened = ()
+    return Step(replace(log, unopened=unopened), tuple(happenings))
+
+
+def _unsealed(log: GroupLog) -> GroupLog:
+    """Everything in the outbox must be encrypted again; a commit of ours that waited has lost.
+
+    One that wanted nothing but to heal, or to commit what stood, is dropped: the winner did the one, and the other is
+    begun anew where it is still due.
+    """
+    outbox = tuple(replace(out, sealed=None) for out in log.outbox if out.intent != Change())
+    return replace(log, outbox=outbox, pending=None)
+
+
+def _drop_all(log: GroupLog, reason: str) -> tuple[GroupLog, list[Happening]]:
+    dropped: list[Happening] = [Dropped(out.ticket, reason) for out in log.outbox]
+    return replace(log, outbox=(), pending=None), dropped
+
+
+def drop(log: GroupLog, message_id: bytes, reason: str) -> Step:
+    """Without the post of that id, which the server refused for good; those behind it take its count."""
+    gone = next((out for out in log.outbox if out.message_id == message_id), None)
+    if gone is None:
+        return Step(log)
+    outbox = tuple(out for out in log.outbox if out is not gone)
+    pending = None if isinstance(gone.intent, Change) else log.pending
+    return Step(replace(log, outbox=outbox, pending=pending), (Dropped(gone.ticket, reason),))
+
+
+def halted(log: GroupLog, halt: Halt, event: Event, text: str) -> Step:
+    """Stops sending for a reason that the log itself does not show (the server's answers)."""
+    if log.halt not in (Halt.OPEN, Halt.FORKED):
+        return Step(log)
+    line = Line(log.cursor, bytes(16), event, text)
+    return Step(replace(log, halt=halt), (line,))
+
+
+def acknowledged(log: GroupLog) -> GroupLog:
+    """The person has seen the fork: sending goes on."""
+    forks = MappingProxyType(dict.fromkeys(log.forks, True))
+    return replace(log, forks=forks, halt=Halt.OPEN if log.halt is Halt.FORKED else log.halt)
+
+
+def state(log: GroupLog) -> RoomState:
+    """The room's state as the members agree on it."""
+    return room_state_of(log.group)
+
+
+def next_posts(log: GroupLog) -> tuple[tuple[int, Outgoing, Sealed], ...]:
+    """What can be posted, in order, each with its count."""
+    if not log.can_send:
+        return ()
+    posts = []
+    for place, out in enumerate(log.outbox, start=1):
+        if out.sealed is None:
+            break
+        posts.append((log.landed + place, out, out.sealed))
+    return tuple(posts)
+
+
+def _account_of(group: Group, device: bytes) -> str:
+    found = next(
+        (
+            leaf_identity(m.leaf_node)
+            for m in group.members()
+            if leaf_identity(m.leaf_node).device == device
+        ),
+        None,
+    )
+    return found.name if found else ""
+
+
+def _who(group: Group, device: bytes) -> str:
+    account = _account_of(group, device)
+    return (
+        f"{account}'s device {device.hex()[:8]}"
+        if account
+        else f"unknown device {device.hex()[:8]}"
+    )

@@ -1,0 +1,293 @@
+"""The rules of a room, as the policy that ``coterie.mls`` asks before it applies anything: PROTOCOL.md sections 2 to 4.
+
+Every rule is a function of the group's state and the proposal alone, so that all members decide alike. Pins, dates
+and device lists are the adder's business (``people``) and never looked at here.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from coterie import identity
+from coterie.client import room_state
+from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
+from coterie.client.room_state import RoomState
+from coterie.errors import RuleViolation
+from coterie.identity import LeafIdentity
+from coterie.mls import (
+    Add,
+    BasicCredential,
+    Extension,
+    Group,
+    GroupContextExtensions,
+    LeafNode,
+    ProposalReceived,
+    Proposed,
+    RatchetTree,
+    Remove,
+    RequiredCapabilities,
+)
+from coterie.mls.extension import ExtensionType, find_extension
+from coterie.mls.framing import SenderType
+from coterie.mls.psk import PreSharedKeyId
+from coterie.secret import Secret
+
+MAX_ADDS = 100  # in one commit: PROTOCOL.md section 2, "Races and starvation"
+ROOM_ID_SIZE = 16  # bytes, random; a direct message's has 32
+KNOWN_EXTENSIONS = (identity.CERTIFICATE_EXTENSION, room_state.EXTENSION_TYPE, POSITION_EXTENSION)
+REQUIRED = RequiredCapabilities(
+    extension_types=(identity.CERTIFICATE_EXTENSION, room_state.EXTENSION_TYPE),
+    credential_types=(1,),  # basic
+)
+_OF_A_ROOM = (ExtensionType.REQUIRED_CAPABILITIES, room_state.EXTENSION_TYPE)
+
+
+def leaf_identity(leaf: LeafNode) -> LeafIdentity:
+    """Who a leaf is: credential, certificate, leaf key and account key agree. Raises RuleViolation."""
+    if not isinstance(leaf.credential, BasicCredential):
+        raise RuleViolation("credential", "a room takes basic credentials")
+    found = [
+        e.extension_data
+        for e in leaf.extensions
+        if e.extension_type == identity.CERTIFICATE_EXTENSION
+    ]
+    if len(found) != 1:
+        raise RuleViolation("certificate", "a leaf needs exactly one device certificate")
+    return _check_leaf(leaf.credential.identity, leaf.signature_key, found[0])
+
+
+@lru_cache(maxsize=16_384)  # certificates: a signature check each, 177 µs, and a room has thousands
+def _check_leaf(credential: bytes, signature_key: bytes, certificate: bytes) -> LeafIdentity:
+    return identity.check_leaf(credential, signature_key, certificate)
+
+
+def room_state_of(group: Group) -> RoomState:
+    """The room's state in the group's present epoch. Raises RuleViolation where it has none."""
+    return _room_state(group.extensions)
+
+
+def _room_state(extensions: Iterable[Extension]) -> RoomState:
+    found = find_extension(extensions, room_state.EXTENSION_TYPE)
+    if found is None:
+        raise RuleViolation("room-state", "a group needs a room state")
+    return room_state.decode(found)
+
+
+def direct_room_id(one: bytes, other: bytes) -> bytes:
+    """32 bytes, alike for both: the id of the direct messages of two account keys."""
+    return hashlib.sha256(b"coterie/1 direct" + b"".join(sorted((one, other)))).digest()
+
+
+class RoomPolicy:
+    """The rules of every room. It has no state: all that it looks at is given."""
+
+    def check_leaf(self, leaf: LeafNode, replaced: LeafNode | None) -> None:
+        """Every leaf is an account's certified device; a leaf never changes its account or device."""
+        found = leaf_identity(leaf)
+        if replaced is not None:
+            identity.check_replacement(leaf_identity(replaced), found)
+
+    def check_proposal(self, group: Group, proposed: Proposed) -> None:
+        """Judged by its proposer's role in the epoch before."""
+        proposal, sender = proposed.proposal, proposed.sender
+        if sender.sender_type is SenderType.NEW_MEMBER_PROPOSAL:
+            if not isinstance(proposal, Add) or _replaced_by(group, proposal) is None:
+                raise RuleViolation("rejoin", "only a member's own device may add itself anew")
+            return
+        if sender.sender_type is not SenderType.MEMBER:
+            raise RuleViolation("proposal-sender", "a room takes proposals of members")
+        proposer = group.tree.leaf(sender.index)
+        if proposer is None:
+            raise RuleViolation("proposal-sender", "a blank leaf")
+        account = leaf_identity(proposer)
+        is_admin = account.account_key in room_state_of(group).admins
+        if proposed.reference is not None and not _is_leave(proposed):
+            raise RuleViolation("proposal-by-reference", "only leaving and rejoining are")
+        match proposal:
+            case Add():
+                self._check_add(group, proposal, is_admin=is_admin)
+            case Remove():
+                pass  # whom a member may remove depends on what else the commit does: ``check_commit``
+            case GroupContextExtensions():
+                _check_extensions(group, proposal.extensions, is_admin=is_admin)
+            case _:
+                kind = type(proposal).__name__
+                raise RuleViolation("proposal-type", f"a room takes no {kind}")
+
+    def check_commit(
+        self,
+        group: Group,
+        committer: LeafNode,
+        proposals: Sequence[Proposed],
+        tree: RatchetTree,
+    ) -> None:
+        """What no proposal shows by itself: numbers, rejoins with their Removes, who is left, and who is admin then."""
+        adds = [p for p in proposals if isinstance(p.proposal, Add)]
+        if len(adds) > MAX_ADDS:
+            raise RuleViolation("too-many-adds", f"{len(adds)}, limit {MAX_ADDS}")
+        self._check_removes(group, committer, proposals)
+        extensions = group.extensions
+        for p in proposals:
+            if isinstance(p.proposal, GroupContextExtensions):
+                extensions = p.proposal.extensions
+        check_members(tree, _room_state(extensions))
+
+    def psk(self, psk_id: PreSharedKeyId) -> Secret | None:
+        """A room has none."""
+        return None
+
+    def _check_add(self, group: Group, proposal: Add, *, is_admin: bool) -> None:
+        added = leaf_identity(proposal.key_package.leaf_node)
+        if is_admin or room_state_of(group).settings.members_may_add:
+            return
+        if added.account_key not in {
+            leaf_identity(m.leaf_node).account_key for m in group.members()
+        }:
+            raise RuleViolation("add-by-non-admin", f"of {added.name}")
+
+    def _check_removes(
+        self, group: Group, committer: LeafNode, proposals: Sequence[Proposed]
+    ) -> None:
+        """A rejoin comes with the Remove of the leaf it replaces; any other Remove is an admin's, or of one's own."""
+        rejoining = {
+            replaced
+            for p in proposals
+            if isinstance(p.proposal, Add)
+            and p.sender.sender_type is SenderType.NEW_MEMBER_PROPOSAL
+            if (replaced := _replaced_by(group, p.proposal)) is not None
+        }
+        removed = {p.proposal.removed for p in proposals if isinstance(p.proposal, Remove)}
+        if not rejoining <= removed:
+            raise RuleViolation("rejoin", "without the Remove of the leaf that it replaces")
+        account = leaf_identity(committer)
+        if account.account_key in room_state_of(group).admins:
+            return
+        for p in proposals:
+            if (
+                not isinstance(p.proposal, Remove)
+                or _is_leave(p)
+                or p.proposal.removed in rejoining
+            ):
+                continue
+            leaf = group.tree.leaf(p.proposal.removed)
+            if leaf is None or leaf_identity(leaf).account_key != account.account_key:
+                raise RuleViolation("remove-by-non-admin")
+
+
+ROOM_POLICY = RoomPolicy()
+
+
+def check_members(tree: RatchetTree, state: RoomState) -> None:
+    """Who may be together in a room of that state. Raises RuleViolation."""
+    leaves = [leaf_identity(leaf) for _, leaf in tree.leaves()]
+    identity.check_together(leaves)
+    accounts = {leaf.account_key for leaf in leaves}
+    if not accounts & set(state.admins):
+        raise RuleViolation("no-admin", "an admin counts only with a leaf")
+    if len(state.room_id) != ROOM_ID_SIZE and not any(
+        state.room_id == direct_room_id(one, other)
+        for one in accounts
+        for other in accounts | {*state.admins}
+        if accounts <= {one, other}
+    ):
+        raise RuleViolation("direct-room", "the id is that of two accounts' direct messages")
+
+
+def check_joined(group: Group) -> None:
+    """A group that a Welcome brought, as a whole. Raises RuleViolation."""
+    check_members(group.tree, room_state_of(group))
+    if find_extension(group.extensions, ExtensionType.REQUIRED_CAPABILITIES) != REQUIRED.encode():
+        raise RuleViolation("required-capabilities", "not those of a room")
+    if {e.extension_type for e in group.extensions} != set(_OF_A_ROOM):
+        raise RuleViolation("extensions", "not those of a room")
+
+
+def check_standing(received: ProposalReceived) -> None:
+    """A proposal that came on its own: rooms know leaving and rejoining. Raises RuleViolation."""
+    if received.new_member is None and not (
+        isinstance(received.proposal, Remove) and received.proposal.removed == received.sender.index
+    ):
+        raise RuleViolation("proposal-by-reference", "only leaving and rejoining are")
+
+
+@dataclass(frozen=True, slots=True)
+class Committable:
+    """What a committer takes of the standing proposals: their references, and the Removes that go with rejoins."""
+
+    references: tuple[bytes, ...] = ()
+    removes: tuple[Remove, ...] = ()
+
+
+def committable(group: Group) -> Committable:
+    """In the order of the log, without our own removal and without what would leave no admin or touch a leaf twice."""
+    references: list[bytes] = []
+    removes: list[Remove] = []
+    gone: set[int] = set()
+    admins = set(room_state_of(group).admins)
+    for standing in group.standing:
+        proposal = standing.proposal
+        if isinstance(proposal, Remove):
+            index = proposal.removed
+            left = {
+                leaf_identity(m.leaf_node).account_key
+                for m in group.members()
+                if m.leaf_index not in gone | {index}
+            }
+            if index == group.own_leaf_index or index in gone or not left & admins:
+                continue
+        elif isinstance(proposal, Add) and (found := _replaced_by(group, proposal)) is not None:
+            index = found
+            if index in gone or index == group.own_leaf_index:
+                continue
+            removes.append(Remove(index))
+        else:
+            continue
+        gone.add(index)
+        references.append(standing.reference)
+    return Committable(tuple(references), tuple(removes))
+
+
+def _is_leave(proposed: Proposed) -> bool:
+    """A member's Remove of its own leaf."""
+    return (
+        isinstance(proposed.proposal, Remove)
+        and proposed.sender.sender_type is SenderType.MEMBER
+        and proposed.sender.index == proposed.proposal.removed
+    )
+
+
+def _replaced_by(group: Group, proposal: Add) -> int | None:
+    """The leaf whose device adds itself anew: the same account, device and signature key."""
+    added = leaf_identity(proposal.key_package.leaf_node)
+    for member in group.members():
+        found = leaf_identity(member.leaf_node)
+        if (found.name, found.account_key, found.device, found.device_key) == (
+            added.name,
+            added.account_key,
+            added.device,
+            added.device_key,
+        ):
+            return member.leaf_index
+    return None
+
+
+def _check_extensions(group: Group, extensions: Sequence[Extension], *, is_admin: bool) -> None:
+    """ "GroupContextExtensions replaces all extensions, so it repeats required_capabilities, and only the room state
+    may differ. No commit changes a room id." (PROTOCOL.md section 4)
+    """
+    if not is_admin:
+        raise RuleViolation("room-state-by-non-admin")
+    before, after = _room_state(group.extensions), _room_state(extensions)
+    if after.room_id != before.room_id:
+        raise RuleViolation("room-id-changed")
+    others = [
+        sorted(
+            (e.extension_type, e.extension_data)
+            for e in some
+            if e.extension_type != room_state.EXTENSION_TYPE
+        )
+        for some in (group.extensions, extensions)
+    ]
+    if others[0] != others[1]:
+        raise RuleViolation("extensions-changed", "only the room state may differ")
