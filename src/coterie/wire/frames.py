@@ -23,7 +23,7 @@ Chain = Annotated[bytes, Meta(min_length=limits.CHAIN_SIZE, max_length=limits.CH
 Token = Annotated[bytes, Meta(min_length=limits.TOKEN_SIZE, max_length=limits.TOKEN_SIZE)]
 Key32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
-Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=limits.MAX_NAME)]
 Small = Annotated[bytes, Meta(max_length=4096)]  # OPAQUE messages, certificates
 KeyPackageBytes = Annotated[bytes, Meta(max_length=limits.MAX_KEY_PACKAGE)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]

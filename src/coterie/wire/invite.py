@@ -18,6 +18,8 @@ SCHEME = "coterie://"
 _VERSION = 1
 _CHECKSUM_SIZE = 4
 _SIZE = 1 + 32 + TOKEN_SIZE + _CHECKSUM_SIZE
+_ENCODED_SIZE = -(-_SIZE * 8 // 6)  # characters, without padding
+_ENCODED = re.compile(r"[A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def show_fingerprint(fingerprint: bytes) -> str:
 def decode_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     """HOST, HOST:PORT or [IPv6]:PORT. Raises InvalidInput."""
     found = re.fullmatch(r"(?:\[([0-9a-fA-F:.%a-z]+)\]|([^\s:/\[\]@#?]+))(?::(\d{1,5}))?", text)
-    if not found:
+    if not found or not text.isprintable():  # control characters would reach a terminal
         raise InvalidInput(
             f"not an address: {text[:80]!r}", hint="write HOST:PORT, or [ADDRESS]:PORT for IPv6"
         )
@@ -77,22 +79,29 @@ def decode_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
 def decode_invite(text: str) -> Invite:
     """Raises InvalidInput with what is wrong with it; never repeats the token."""
     hint = "ask for the invite again, and copy all of it"
-    text = text.strip()
+    text = "".join(text.split())  # a mail program may have broken it in two lines
     if not text.startswith(SCHEME):
         raise InvalidInput("an invite begins with coterie://", hint=hint)
     where, mark, encoded = text.removeprefix(SCHEME).partition("/#")
     if not mark:
         raise InvalidInput("the invite is cut off: the part behind # is missing", hint=hint)
-    address = decode_address(where)
     try:
-        whole = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
+        address = decode_address(where)
+    except InvalidInput as error:
+        raise InvalidInput("the invite's address is garbled", hint=hint) from error
+    if not _ENCODED.fullmatch(encoded):
+        raise InvalidInput("the invite is garbled behind #", hint=hint)
+    if len(encoded) < _ENCODED_SIZE:
+        raise InvalidInput("the invite is cut off at its end", hint=hint)
+    try:
+        whole = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except binascii.Error as error:
         raise InvalidInput("the invite is garbled behind #", hint=hint) from error
-    if whole[:1] and whole[0] != _VERSION:
+    if whole[0] != _VERSION:
         raise InvalidInput(f"the invite is garbled, or of a newer version ({whole[0]})", hint=hint)
     inside, checksum = whole[:-_CHECKSUM_SIZE], whole[-_CHECKSUM_SIZE:]
     if len(whole) != _SIZE or _checksum(inside) != checksum:
-        raise InvalidInput("the invite is garbled or cut off behind #", hint=hint)
+        raise InvalidInput("the invite is garbled behind #", hint=hint)
     return Invite(address, inside[1:33], inside[33:])
 
 

@@ -3,13 +3,10 @@
 VERSION = 1  # agreed in the first frame
 
 MAX_FRAME = 16 * 2**20  # bytes; a Welcome with the tree of 1,000 post-quantum members is about 5 MB
-MAX_FRAME_BEFORE_LOGIN = (
-    64 * 2**10
-)  # bytes; the largest is a registration: record, vault, certificate
+MAX_FRAME_BEFORE_LOGIN = 64 * 2**10  # bytes; the largest: a registration's record, vault, documents
 MAX_BODY = 8 * 2**20  # bytes of one entry: a commit that heals a bulk-made room of 5,000 fits
-MAX_MESSAGE_BODY = (
-    256 * 2**10
-)  # bytes of one message entry; text is far below, files are not entries
+MAX_MESSAGE_BODY = 256 * 2**10  # bytes of a message or proposal; files are not entries
+MAX_SUCCESSOR_BODY = 2**10  # bytes; a signature over ids, and all of them go into one answer
 MAX_WELCOME = 12 * 2**20  # bytes; stored once however many it is for
 MAX_FETCH_BYTES = 4 * 2**20  # bytes of entries in one answer, so that a long log is read in steps
 MAX_FETCH_ENTRIES = 1_000  # entries in one answer
@@ -18,6 +15,7 @@ MAX_KEY_PACKAGES = 100  # one-time key packages kept for one device
 MAX_KEY_PACKAGE = 16 * 2**10  # bytes; the post-quantum ones are about 3 kB
 MAX_ADDS = 100  # devices that one list change may add: PROTOCOL.md section 2
 MAX_DEVICES = 50  # devices of one account
+MAX_NAME = 63  # characters of an account's name in a frame: in UTF-8 its length fits one byte
 
 MESSAGE_ID_SIZE = 16  # bytes
 GROUP_ID_SIZE = 16  # bytes, chosen at random by who creates the group

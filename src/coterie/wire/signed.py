@@ -14,6 +14,7 @@ from msgspec import Meta
 from coterie.errors import RemoteProtocolError
 from coterie.wire import limits
 from coterie.wire.frames import Count, DeviceId, Key32, Name, SignedDocument
+from coterie.wire.stream import why_unreadable
 
 CERTIFICATE_LABEL = b"coterie/1 device certificate"
 DEVICE_LIST_LABEL = b"coterie/1 device list"
@@ -77,7 +78,9 @@ def open_certificate(signed: SignedDocument) -> DeviceCertificate:
     try:
         certificate = _certificates.decode(signed.document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RemoteProtocolError(f"unreadable device certificate: {error}") from error
+        raise RemoteProtocolError(
+            f"unreadable device certificate: {why_unreadable(error)}"
+        ) from error
     verify_signature(certificate.account_key, CERTIFICATE_LABEL + signed.document, signed.signature)
     return certificate
 
@@ -90,7 +93,7 @@ def open_device_list(signed: SignedDocument) -> DeviceList:
     try:
         device_list = _lists.decode(signed.document)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RemoteProtocolError(f"unreadable device list: {error}") from error
+        raise RemoteProtocolError(f"unreadable device list: {why_unreadable(error)}") from error
     verify_signature(device_list.account_key, DEVICE_LIST_LABEL + signed.document, signed.signature)
     ids = {listed.device for listed in device_list.devices}
     keys = {listed.device_key for listed in device_list.devices}

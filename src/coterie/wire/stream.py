@@ -53,13 +53,23 @@ class FrameDecoder(Generic[T]):
         try:
             return self._decoder.decode(encoded)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            # msgspec names the field and the type, never the value
-            raise RemoteProtocolError(f"unreadable frame of {length} bytes: {error}") from error
+            raise RemoteProtocolError(
+                f"unreadable frame of {length} bytes: {why_unreadable(error)}"
+            ) from error
 
     @property
     def is_empty(self) -> bool:
         """Whether no part of a frame is waiting for the rest."""
         return not self._buffer
+
+
+def why_unreadable(error: Exception) -> str:
+    """What msgspec said, without what the peer sent: a field name or tag of its choice has no place in our logs."""
+    said = str(error)
+    if said.startswith(("Expected", "Object missing", "Input data", "MessagePack data")):
+        return said
+    _, mark, place = said.rpartition(" - at ")
+    return f"unknown content at {place}" if mark else "unknown content"
 
 
 def requests(limit: int = limits.MAX_FRAME) -> FrameDecoder[Request]:
