@@ -1,13 +1,10 @@
 """A client that joins and follows: the official passive vectors, live interop captures and ts-mls's."""
 
-import functools
-import json
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from coterie.mls import (
-    SUITES,
     ApplicationReceived,
     Group,
     KeyPackage,
@@ -20,29 +17,36 @@ from coterie.mls import (
 )
 from coterie.mls.framing import decode_message
 from coterie.secret import Secret
-from tests.vectors_path import vectors
+from tests.mls.published import SUPPORTED, Vector, assert_complete, published, vector
+from tests.vectors_path import FOLDER
 
-COUNTS = {  # entries of supported suites
-    "passive-client-welcome.json": 40,
-    "passive-client-handling-commit.json": 65,
-    "ts-mls-passive.json": 5,
-    "interop-passive/application.json": 15,
-    "interop-passive/branch.json": 80,
-    "interop-passive/commit.json": 110,
-    "interop-passive/external_join.json": 15,
-    "interop-passive/external_proposals.json": 70,
-    "interop-passive/reinit.json": 120,
-    "interop-passive/welcome_join.json": 20,
+PER_SUITE = {
+    "passive-client-welcome.json": 8,
+    "passive-client-handling-commit.json": 13,
+    "ts-mls-passive.json": 1,
+    "interop-passive/application.json": 3,
+    "interop-passive/branch.json": 16,
+    "interop-passive/commit.json": 22,
+    "interop-passive/external_join.json": 3,
+    "interop-passive/external_proposals.json": 14,
+    "interop-passive/reinit.json": 24,
+    "interop-passive/welcome_join.json": 4,
 }
+CASES = [
+    pytest.param(name, suite, number, id=f"{Path(name).stem}-suite-{suite}-number-{number}")
+    for name, count in PER_SUITE.items()
+    for suite in SUPPORTED
+    for number in range(count)
+]
+RANDOM = "passive-client-random.json"
 
 
-@functools.cache
-def published(name: str) -> list[dict[str, Any]]:
-    found = json.loads(vectors("mls", *name.split("/")).read_text())
-    return [v for v in found if v["cipher_suite"] in SUITES]
+@pytest.mark.parametrize("name", PER_SUITE)
+def test_all_entries_are_there(name: str) -> None:
+    assert_complete(name, PER_SUITE[name])
 
 
-def joined(v: dict[str, Any]) -> Group:
+def joined(v: Vector) -> Group:
     package = decode_message(bytes.fromhex(v["key_package"]))
     assert isinstance(package, KeyPackage)
     bundle = KeyPackageBundle(
@@ -61,21 +65,30 @@ def joined(v: dict[str, Any]) -> Group:
     ).group
 
 
-@pytest.mark.parametrize("name", COUNTS)
-def test_passive_client_follows(name: str) -> None:
-    entries = published(name)
-    assert len(entries) == COUNTS[name]
-    for v in entries:
-        group = joined(v)
-        assert group.epoch_authenticator.expose().hex() == v["initial_epoch_authenticator"]
-        for epoch in v["epochs"]:
-            for application in epoch.get("application", []):
-                received = process(group, bytes.fromhex(application["message"]))
-                assert isinstance(received, ApplicationReceived)
-                assert received.data.hex() == application["plaintext"]
-                group = received.group
-            for proposal in epoch["proposals"]:
-                group = process(group, bytes.fromhex(proposal)).group
-            group = process(group, bytes.fromhex(epoch["commit"])).group
-            assert group.epoch_authenticator.expose().hex() == epoch["epoch_authenticator"]
-            assert rows(load(rows(group), group.policy)) == rows(group)
+def follow(v: Vector) -> None:
+    group = joined(v)
+    assert group.epoch_authenticator.expose().hex() == v["initial_epoch_authenticator"]
+    for epoch in v["epochs"]:
+        for application in epoch.get("application", []):
+            received = process(group, bytes.fromhex(application["message"]))
+            assert isinstance(received, ApplicationReceived)
+            assert received.data.hex() == application["plaintext"]
+            group = received.group
+        for proposal in epoch["proposals"]:
+            group = process(group, bytes.fromhex(proposal)).group
+        group = process(group, bytes.fromhex(epoch["commit"])).group
+        assert group.epoch_authenticator.expose().hex() == epoch["epoch_authenticator"]
+        assert rows(load(rows(group), group.policy)) == rows(group)
+
+
+@pytest.mark.parametrize(("name", "suite", "number"), CASES)
+def test_passive_client_follows(name: str, suite: int, number: int) -> None:
+    follow(vector(name, suite, number))
+
+
+@pytest.mark.skipif(not (FOLDER / "mls" / RANDOM).exists(), reason=f"no {RANDOM}: it is large")
+def test_passive_client_follows_thousands_of_random_steps() -> None:
+    found = [v for v in published(RANDOM) if v["cipher_suite"] in SUPPORTED]
+    assert found
+    for v in found:
+        follow(v)

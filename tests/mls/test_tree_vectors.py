@@ -1,9 +1,5 @@
 """Published vectors of the tree: tree-math, tree-validation and tree-operations."""
 
-import functools
-import json
-from typing import Any
-
 import pytest
 
 from coterie.mls import tree_math
@@ -11,13 +7,15 @@ from coterie.mls.codec import decode
 from coterie.mls.proposals import Add, Remove, Update, read_proposal
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.suites import SUITES
-from tests.vectors_path import vectors
+from tests.mls.published import assert_complete, each, published, vector
+
+PER_SUITE = 14
 
 
-@functools.cache
-def published(name: str) -> list[dict[str, Any]]:
-    found = json.loads(vectors("mls", name).read_text())
-    return [v for v in found if v.get("cipher_suite", 1) in SUITES]
+def test_all_entries_are_there() -> None:
+    assert len(published("tree-math.json")) == 10
+    assert_complete("tree-validation.json", PER_SUITE)
+    assert [v["cipher_suite"] for v in published("tree-operations.json")] == [1] * 5
 
 
 @pytest.mark.parametrize("number", range(10))
@@ -33,21 +31,15 @@ def test_tree_math(number: int) -> None:
         assert (None if is_root else tree_math.sibling(x)) == v["sibling"][x]
 
 
-def test_all_trees_of_supported_suites_are_there() -> None:
-    assert len(published("tree-validation.json")) == 70
-    assert len(published("tree-operations.json")) == 5
-
-
-@pytest.mark.parametrize("number", range(70))
-def test_tree_validation(number: int) -> None:
-    v = published("tree-validation.json")[number]
-    suite = SUITES[v["cipher_suite"]]
-    tree = RatchetTree.decode(suite, bytes.fromhex(v["tree"]))
+@each(PER_SUITE)
+def test_tree_validation(suite: int, number: int) -> None:
+    v, s = vector("tree-validation.json", suite, number), SUITES[suite]
+    tree = RatchetTree.decode(s, bytes.fromhex(v["tree"]))
     assert [tree.tree_hash(x).hex() for x in range(len(tree.nodes))] == v["tree_hashes"]
     assert [tree.resolution(x) for x in range(len(tree.nodes))] == v["resolutions"]
     tree.verify_parent_hashes()
     for index, leaf in tree.leaves():
-        leaf.verify(suite, bytes.fromhex(v["group_id"]), index)
+        leaf.verify(s, bytes.fromhex(v["group_id"]), index)
     assert tree.encode().hex() == v["tree"]
 
 

@@ -112,10 +112,14 @@ def process(group: Group, encoded: bytes) -> Received:
             group.suite, message, group.context, group.epoch_secrets.membership_key
         )
     else:
-        tree, content, generation = message_protection.unprotect_private(
-            group.suite, message, group.epoch_secrets, group.secret_tree
+        sender = message_protection.open_sender_data(group.suite, message, group.epoch_secrets)
+        # "MUST verify that the leaf index ... identifies a non-blank node" (section 6.3.2)
+        if group.tree.leaf(sender.leaf_index) is None:
+            raise RuleViolation("sender-blank", str(sender.leaf_index))
+        secret_tree, content = message_protection.unprotect_private(
+            group.suite, message, sender, group.secret_tree
         )
-        group = replace(group, secret_tree=tree)
+        group, generation = replace(group, secret_tree=secret_tree), sender.generation
     sender_leaf, signature_key = _sender_of(group, content)
     message_protection.verify(group.suite, content, group.context, signature_key)
     return _take(group, content, sender_leaf, generation)

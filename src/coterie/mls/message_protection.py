@@ -2,8 +2,9 @@
 
 import hmac
 import secrets
+from dataclasses import dataclass
 
-from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.errors import LocalProtocolError, RuleViolation
 from coterie.mls.codec import (
     Reader,
     decode,
@@ -117,58 +118,76 @@ def protect_private(
 ) -> tuple[SecretTree, PrivateMessage]:
     """A PrivateMessage with ``padding`` zero bytes, and the secret tree without its key."""
     content = message.content
+    # "the sender MUST verify Sender.sender_type is member" (section 6.3.2)
+    if content.sender.sender_type is not SenderType.MEMBER:
+        raise LocalProtocolError("only members send PrivateMessages")
     leaf = content.sender.index
     tree, generation, message_key = tree.next_key(leaf, _ratchet_of(content.content_type))
-    guard = secrets.token_bytes(_REUSE_GUARD_SIZE)
+    sender_data = SenderData(leaf, generation, secrets.token_bytes(_REUSE_GUARD_SIZE))
     plaintext = encode_content(content.content) + message.auth.encode() + bytes(padding)
-    head = (
-        encode_opaque(content.group_id)
-        + encode_uint64(content.epoch)
-        + encode_uint8(content.content_type)
-    )
     ciphertext = suite.seal(
         message_key.key,
-        _guarded(message_key, guard),
-        head + encode_opaque(content.authenticated_data),
+        _guarded(message_key, sender_data.reuse_guard),
+        _content_aad(content),
         plaintext,
     )
-    data_key = sender_data_key_and_nonce(suite, epoch.sender_data_secret, ciphertext)
-    sender_data = encode_uint32(leaf) + encode_uint32(generation) + guard
+    key = sender_data_key_and_nonce(suite, epoch.sender_data_secret, ciphertext)
     return tree, PrivateMessage(
         content.group_id,
         content.epoch,
         content.content_type,
         content.authenticated_data,
-        suite.seal(data_key.key, data_key.nonce, head, sender_data),
+        suite.seal(key.key, key.nonce, _sender_data_aad(content), sender_data.encode()),
         ciphertext,
     )
 
 
-def unprotect_private(
-    suite: CipherSuite, message: PrivateMessage, epoch: EpochSecrets, tree: SecretTree
-) -> tuple[SecretTree, AuthenticatedContent, int]:
-    """The secret tree without the key, the content with its signature not yet verified, and the generation.
+@dataclass(frozen=True, slots=True)
+class SenderData:
+    """``struct SenderData``: who sent a PrivateMessage, and which of its keys it is under."""
+
+    leaf_index: int
+    generation: int
+    reuse_guard: bytes
+
+    def encode(self) -> bytes:
+        """12 bytes."""
+        return encode_uint32(self.leaf_index) + encode_uint32(self.generation) + self.reuse_guard
+
+    @classmethod
+    def decode(cls, reader: Reader) -> "SenderData":
+        """Takes it from the wire."""
+        return cls(reader.uint32(), reader.uint32(), reader.fixed(_REUSE_GUARD_SIZE))
+
+
+def open_sender_data(
+    suite: CipherSuite, message: PrivateMessage, epoch: EpochSecrets
+) -> SenderData:
+    """Any member of the epoch could have written it: only the signature says who did. Section 6.3.2.
 
     Raises RemoteProtocolError.
     """
-    head = (
-        encode_opaque(message.group_id)
-        + encode_uint64(message.epoch)
-        + encode_uint8(message.content_type)
+    key = sender_data_key_and_nonce(suite, epoch.sender_data_secret, message.ciphertext)
+    opened = suite.open(
+        key.key, key.nonce, _sender_data_aad(message), message.encrypted_sender_data
     )
-    data_key = sender_data_key_and_nonce(suite, epoch.sender_data_secret, message.ciphertext)
-    sender_data = Reader(
-        suite.open(data_key.key, data_key.nonce, head, message.encrypted_sender_data)
+    return decode(SenderData.decode, opened)
+
+
+def unprotect_private(
+    suite: CipherSuite, message: PrivateMessage, sender_data: SenderData, tree: SecretTree
+) -> tuple[SecretTree, AuthenticatedContent]:
+    """The secret tree without the key, and the content with its signature not yet verified.
+
+    Raises RemoteProtocolError.
+    """
+    tree, message_key = tree.key_of(
+        sender_data.leaf_index, _ratchet_of(message.content_type), sender_data.generation
     )
-    leaf, generation = sender_data.uint32(), sender_data.uint32()
-    guard = sender_data.fixed(_REUSE_GUARD_SIZE)
-    if not sender_data.is_at_end:
-        raise RemoteProtocolError("sender data too long")
-    tree, message_key = tree.key_of(leaf, _ratchet_of(message.content_type), generation)
     plaintext = suite.open(
         message_key.key,
-        _guarded(message_key, guard),
-        head + encode_opaque(message.authenticated_data),
+        _guarded(message_key, sender_data.reuse_guard),
+        _content_aad(message),
         message.ciphertext,
     )
 
@@ -176,17 +195,31 @@ def unprotect_private(
         content = FramedContent(
             message.group_id,
             message.epoch,
-            Sender(SenderType.MEMBER, leaf),
+            Sender(SenderType.MEMBER, sender_data.leaf_index),
             message.authenticated_data,
             read_content(reader, message.content_type),
         )
         auth = FramedContentAuthData.decode(reader, message.content_type)
-        # "the receiver MUST verify that there are no non-zero bytes in the padding field" (section 6.3.1)
+        # "A receiver MUST verify that there are no non-zero bytes in the padding field" (section 6.3.1)
         if reader.rest().strip(b"\0"):
             raise RuleViolation("padding")
         return AuthenticatedContent(WireFormat.PRIVATE_MESSAGE, content, auth)
 
-    return tree, decode(read, plaintext), generation
+    return tree, decode(read, plaintext)
+
+
+def _sender_data_aad(message: PrivateMessage | FramedContent) -> bytes:
+    """``struct SenderDataAAD``."""
+    return (
+        encode_opaque(message.group_id)
+        + encode_uint64(message.epoch)
+        + encode_uint8(message.content_type)
+    )
+
+
+def _content_aad(message: PrivateMessage | FramedContent) -> bytes:
+    """``struct PrivateContentAAD``."""
+    return _sender_data_aad(message) + encode_opaque(message.authenticated_data)
 
 
 def _guarded(key: MessageKey, guard: bytes) -> bytes:
