@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import apsw
 
+from coterie.client.private_files import FILE_MODE, storage_error
 from coterie.errors import LocalProtocolError, StorageError
 from coterie.secret import Secret
 
@@ -178,12 +179,12 @@ def _make_private(path: Path) -> None:
     """Mode 0600, before SQLite writes a byte; it gives the files beside this one the same mode."""
     try:
         try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
         except FileExistsError:
             # Never opened here: closing a descriptor would drop the locks of all others in this process.
-            path.chmod(0o600)
+            path.chmod(FILE_MODE)
     except OSError as error:
-        raise _from_errno(path, error.errno or 0) from error
+        raise storage_error(path, "opened", error.errno) from error
 
 
 def _is_plaintext(path: Path) -> bool:
@@ -197,7 +198,7 @@ def _mapped_errors(path: Path, connection: apsw.Connection | None) -> Iterator[N
     try:
         yield
     except apsw.FullError as error:
-        raise _from_errno(path, errno.ENOSPC) from error
+        raise storage_error(path, "written", errno.ENOSPC) from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StorageError(
             f"{path} is in use by another program", hint="end it and try again"
@@ -207,18 +208,9 @@ def _mapped_errors(path: Path, connection: apsw.Connection | None) -> Iterator[N
     except apsw.CorruptError as error:
         raise StorageError(f"{path} is damaged") from error
     except apsw.ReadOnlyError as error:
-        raise _from_errno(path, errno.EACCES) from error
+        raise storage_error(path, "written", errno.EACCES) from error
     except (apsw.CantOpenError, apsw.IOError) as error:
-        raise _from_errno(path, connection.system_errno if connection else 0) from error
+        number = connection.system_errno if connection else None
+        raise storage_error(path, "read or written", number) from error
     except apsw.Error as error:
         raise StorageError(f"{path}: {error}") from error
-
-
-def _from_errno(path: Path, number: int) -> StorageError:
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(
-            f"{path} cannot be written: the disk is full",
-            hint="free some space and try again; what was saved before is kept",
-        )
-    reason = os.strerror(number) if number else "input/output error"
-    return StorageError(f"{path} cannot be opened or written: {reason.lower()}")
