@@ -2,7 +2,7 @@
 same user use these alone, whether the profile is open in their own process or in another's.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -11,6 +11,9 @@ from msgspec import Meta
 RoomRef = Annotated[
     str, Meta(min_length=1, max_length=200)
 ]  # a name, with or without #, or an id's beginning
+
+
+PinWord = Literal["self", "compared", "invited", "met", "believed", "changed", "unknown"]
 
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag=True):
@@ -155,7 +158,7 @@ class Member(_Struct, frozen=True):
     name: str
     admin: bool
     devices: tuple[str, ...]
-    pin: Literal["self", "compared", "invited", "met", "believed", "changed", "unknown"]
+    pin: PinWord
 
 
 class Members(_Struct, frozen=True):
@@ -213,6 +216,7 @@ class Status(_Struct, frozen=True):
     profile: str
     key_custody: str
     rooms: tuple[Room, ...]
+    safety_number: str = ""  # this account's own 30 digits
 
 
 Result = Done | Room | Rooms | Members | Sent | Notice | Message | SafetyNumber | Status
@@ -227,5 +231,5 @@ class Backend(Protocol):
     async def call(self, request: Request) -> Result:
         """The one result of a request; of a stream, its end."""
 
-    def stream(self, request: ReadRoom) -> AsyncIterator[Message | Notice]:
+    def stream(self, request: ReadRoom) -> AsyncGenerator[Message | Notice, None]:
         """The results of ``ReadRoom``, as they come. Close it (``aclosing``) to end one that follows."""

@@ -22,7 +22,10 @@ class Event(StrEnum):
     UNSTUCK = "unstuck"
     OLDER_COPY = "older-copy"
     SUCCESSOR = "successor"
+    KEY_CHANGED = "key-changed"  # a member came with another key than the pinned one
     DROPPED = "dropped"  # something of ours cannot be posted any more
+    LOST = "lost"  # the server has less than it had
+    UNLISTED = "unlisted"  # the server does not count this device among the room's
     RULE_BROKEN = "rule-broken"  # the server answered against the rules
 
 

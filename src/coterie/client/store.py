@@ -364,6 +364,22 @@ class Store:
             )
         return [TimelineRow(*row) for row in rows][::-1]
 
+    def timeline_after(self, room_id: bytes | None, number: int, most: int) -> list[TimelineRow]:
+        """The first ``most`` rows of a room (of all rooms) above ``number``, oldest first."""
+        first = "ORDER BY number LIMIT ?"
+        if room_id is None:
+            rows = self._all(f"{_TIMELINE} WHERE number > ? {first}", (number, most))
+        else:
+            rows = self._all(
+                f"{_TIMELINE} WHERE room_id = ? AND number > ? {first}", (room_id, number, most)
+            )
+        return [TimelineRow(*row) for row in rows]
+
+    def timeline_end(self) -> int:
+        """The number of the newest row of all; 0 where there is none."""
+        row = self._one("SELECT max(number) FROM timeline")
+        return int(row[0] or 0) if row else 0
+
     # --- people --------------------------------------------------------------------------------
 
     def account(self, name: str) -> KnownAccount | None:

@@ -1,0 +1,46 @@
+"""When this device commits without being asked: what stands, and to heal. PROTOCOL.md sections 2 and 4."""
+
+import hashlib
+
+from coterie.client.intent import Change
+from coterie.client.log import GroupLog
+from coterie.client.room_policy import committable
+
+RANK_STEP_S = 3.0  # between one device's turn and the next one's, so that they seldom race
+HEAL_AFTER_S = 86_400.0  # the age of a leaf's keys at which they are renewed
+SMALL_ROOM = 30  # devices; in larger ones healing commits are spaced
+HEAL_SPACING_S = 600.0  # between any two commits of a larger room
+
+
+def commit_due_at(log: GroupLog, stands_since: float | None) -> float | None:
+    """When to commit: seconds since 1970, None while there is no reason to.
+
+    ``stands_since`` is when this device first saw a proposal stand in the present epoch.
+    """
+    if not log.can_send or any(isinstance(out.intent, Change) for out in log.outbox):
+        return None
+    due = []
+    if stands_since is not None and committable(log.group).references:
+        due.append(stands_since + RANK_STEP_S * _rank(log))
+    heal_at = log.healed_at + HEAL_AFTER_S
+    size = sum(1 for _ in log.group.members())
+    if size > SMALL_ROOM:
+        overdue_days = max(0.0, (log.committed_at - heal_at) / HEAL_AFTER_S)
+        wait_s = (
+            RANK_STEP_S * _rank(log) / (1 + overdue_days)
+        )  # the longest overdue tends to be first
+        heal_at = max(heal_at, log.committed_at + HEAL_SPACING_S + wait_s)
+    if size > 1:  # alone there is nobody to heal for
+        due.append(heal_at)
+    return min(due, default=None)
+
+
+def _rank(log: GroupLog) -> int:
+    """This device's place among all, another one in each epoch, alike for all: by SHA-256(exporter ‖ leaf)."""
+    group = log.group
+    secret = group.export(b"coterie/1 rank", b"", 32).expose()
+    ranks = {
+        member.leaf_index: hashlib.sha256(secret + member.leaf_index.to_bytes(4, "big")).digest()
+        for member in group.members()
+    }
+    return sum(rank < ranks[group.own_leaf_index] for rank in ranks.values())

@@ -1,0 +1,289 @@
+"""All logs of this device: what is read or said goes through here, one transaction a step.
+
+No network here. ``follower`` brings entries and posts what is sealed; ``service`` brings what people want.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import structlog
+
+from coterie.client import log as logs
+from coterie.client import outbox, room_state
+from coterie.client.account import new_leaf
+from coterie.client.enrolment import Enrolled
+from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
+from coterie.client.intent import Intent, Outgoing, Sealed
+from coterie.client.log import GroupLog, Halt, Step
+from coterie.client.people import People
+from coterie.client.position import Position
+from coterie.client.room_policy import REQUIRED, ROOM_ID_SIZE, ROOM_POLICY, room_state_of
+from coterie.client.room_state import RoomState
+from coterie.client.store import Store, TimelineRow
+from coterie.client.timeline import row_of
+from coterie.errors import CoterieError, InvalidInput, Refused, RuleViolation
+from coterie.logs import short
+from coterie.mls import DEFAULT_SUITE, Extension, Group, Lifetime, suite_of
+from coterie.mls.extension import ExtensionType
+from coterie.wire.frames import Code, Entry
+from coterie.wire.limits import GROUP_ID_SIZE, MESSAGE_ID_SIZE
+
+log = structlog.get_logger()
+
+LEAF_LIFETIME_S = 365 * 86_400  # of the leaf that makes a group; its next commit replaces it
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Something of ours is in the log and counts. ``seq`` 0: there was nothing left to do."""
+
+    seq: int
+    message_id: bytes
+
+
+class Ticket:
+    """For who waits until something of ours is in the log."""
+
+    def __init__(self) -> None:
+        self.id = secrets.token_bytes(16)
+        self.placed: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
+
+
+class Rooms:
+    """The logs, each an immutable value that is replaced once its step is durable."""
+
+    def __init__(
+        self,
+        store: Store,
+        account: Enrolled,
+        people: People,
+        now: Callable[[], float],
+        suite: int = DEFAULT_SUITE,
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._people = people
+        self._now = now
+        self._suite = suite_of(suite)
+        self._logs: dict[bytes, GroupLog] = {}
+        self._room_ids: dict[bytes, bytes] = {}
+        self._tickets: dict[bytes, Ticket] = {}
+        self.on_row: Callable[[TimelineRow], object] = lambda row: None
+        self.on_change: Callable[[bytes], object] = lambda group_id: None  # there is more to post
+        for room_id, found in store.load_logs(ROOM_POLICY):
+            self._logs[found.group_id], self._room_ids[found.group_id] = found, room_id
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(tuple(self._logs))
+
+    def __contains__(self, group_id: bytes) -> bool:
+        return group_id in self._logs
+
+    def log(self, group_id: bytes) -> GroupLog:
+        """The log as far as it was read."""
+        return self._logs[group_id]
+
+    def room_id(self, group_id: bytes) -> bytes:
+        """The room that lives in the group."""
+        return self._room_ids[group_id]
+
+    def name(self, room_id: bytes) -> str:
+        """What its members call it; empty for a room of which nothing is kept."""
+        group_id = next((g for g, r in self._room_ids.items() if r == room_id), None)
+        return logs.state(self._logs[group_id]).name if group_id is not None else ""
+
+    # --- beginning -----------------------------------------------------------------------------
+
+    def create(self, name: str) -> bytes:
+        """A room of this account alone, not yet known to the server; its group's id. Raises InvalidInput."""
+        me, now = self._account, self._now()
+        state = RoomState(
+            room_state.RULES_VERSION, secrets.token_bytes(ROOM_ID_SIZE), name, "", (me.account_public_key,)
+        )  # fmt: skip
+        try:
+            encoded = room_state.encode(state)
+            room_state.decode(encoded)
+        except RuleViolation as error:
+            limit = room_state.MAX_NAME
+            raise InvalidInput(f"a room's name has 1 to {limit} characters") from error
+        group = Group.create(
+            self._suite,
+            secrets.token_bytes(GROUP_ID_SIZE),
+            new_leaf(me),
+            Lifetime(int(now) - 86_400, int(now) + LEAF_LIFETIME_S),
+            extensions=(
+                Extension(ExtensionType.REQUIRED_CAPABILITIES, REQUIRED.encode()),
+                Extension(room_state.EXTENSION_TYPE, encoded),
+            ),
+            policy=ROOM_POLICY,
+        )
+        made = logs.create(group, me.device, now)
+        line = Line(0, bytes(MESSAGE_ID_SIZE), Event.CREATED, f"you made #{name}")
+        self._save(None, Step(made, (line,)), state.room_id)
+        return group.group_id
+
+    def join(self, group: Group, begins: Position, used: Callable[[], None]) -> None:
+        """The log of a group that a Welcome brought; ``used`` deletes the key package, in the same transaction."""
+        joined = logs.join(group, self._account.device, begins, self._now())
+        old = self._logs.get(group.group_id)
+
+        def before() -> None:
+            used()
+            if old is not None:  # we were in it before, and were added anew
+                self._store.forget_log(group.group_id)
+
+        self._save(None, Step(joined), room_state_of(group).room_id, before=before, is_met=True)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def take(self, group_id: bytes, entry: Entry) -> GroupLog:
+        """The log after its next entry, saved."""
+        old = self._logs[group_id]
+        step = logs.read(old, entry, self._store, self._now())
+        self._save(old, step, is_met=step.is_new_epoch, has_entry=True)
+        log.debug(
+            "entry-read",
+            group=short(group_id),
+            seq=entry.seq,
+            kind=entry.kind.name,
+            size=len(entry.body),
+            epoch=step.log.group.epoch,
+            counts=not any(isinstance(h, Line) and h.event is Event.DEAD for h in step.happenings),
+        )
+        return step.log
+
+    # --- saying --------------------------------------------------------------------------------
+
+    def enqueue(self, group_id: bytes, intent: Intent) -> Ticket:
+        """The intent, kept durably at the end of the outbox. Raises InvalidInput where it is full."""
+        old, ticket = self._logs[group_id], Ticket()
+        self._save(old, Step(outbox.enqueue(old, intent, ticket.id)))
+        self._tickets[ticket.id] = ticket
+        ticket.placed.add_done_callback(lambda _: self._tickets.pop(ticket.id, None))
+        self.on_change(group_id)
+        return ticket
+
+    def seal(self, group_id: bytes) -> tuple[tuple[int, Outgoing, Sealed], ...]:
+        """What can be posted, in order, each with its count: encrypted and kept before a byte of it leaves."""
+        old = self._logs[group_id]
+        if self._people.strangers(old.group):
+            return ()
+        new, happenings = outbox.seal(
+            old, lambda: secrets.token_bytes(MESSAGE_ID_SIZE), self._now()
+        )
+        if new is not old:
+            self._save(old, Step(new, happenings))
+        return logs.next_posts(new)
+
+    def strangers(self, group_id: bytes) -> list[str]:
+        """Members whose changed keys nobody has acknowledged."""
+        return self._people.strangers(self._logs[group_id].group)
+
+    # --- what the server's answers do ----------------------------------------------------------
+
+    def drop(self, group_id: bytes, message_id: bytes, reason: str) -> None:
+        """A post that the server refused for good."""
+        old = self._logs[group_id]
+        self._save(old, logs.drop(old, message_id, reason))
+
+    def halt(self, group_id: bytes, halt: Halt, event: Event, text: str) -> None:
+        """Stops sending, for a reason that the server's answers show."""
+        old = self._logs[group_id]
+        step = logs.halted(old, halt, event, text)
+        if step.log is not old:
+            self._save(old, step)
+
+    def tell(self, group_id: bytes, event: Event, text: str) -> None:
+        """A line at the present place of the log."""
+        old = self._logs[group_id]
+        self._save(old, Step(old, (Line(old.cursor, bytes(MESSAGE_ID_SIZE), event, text),)))
+
+    def posts_counted(self, group_id: bytes, count: int) -> None:
+        """How many posts of this device the server has from an earlier time in the group."""
+        old = self._logs[group_id]
+        if old.landed != count:
+            self._save(old, Step(replace(old, landed=count)))
+
+    def acknowledge(self, group_id: bytes) -> bool:
+        """A person has seen that the log forked; whether there was something to acknowledge."""
+        old = self._logs[group_id]
+        new = logs.acknowledged(old)
+        changed = (new.halt, new.forks) != (old.halt, old.forks)
+        if changed:
+            self._save(old, Step(new))
+            self.on_change(group_id)
+        return changed
+
+    def delayed(self, ticket_id: bytes, error: CoterieError) -> None:
+        """Who waits is told why it takes longer; the post stays in the outbox."""
+        ticket = self._tickets.get(ticket_id)
+        if ticket is not None and not ticket.placed.done():
+            ticket.placed.set_exception(error)
+
+    # --- one step ------------------------------------------------------------------------------
+
+    def _save(
+        self,
+        old: GroupLog | None,
+        step: Step,
+        room_id: bytes | None = None,
+        *,
+        before: Callable[[], None] = lambda: None,
+        is_met: bool = False,
+        has_entry: bool = False,
+    ) -> None:
+        """One transaction; only then is it so in memory, and only then is anybody told."""
+        new, now = step.log, self._now()
+        room_id = room_id or self._room_ids[new.group_id]
+        rows: list[TimelineRow] = []
+        with self._store.transaction():
+            before()
+            self._store.save_log(old, new, room_id)
+            if has_entry:
+                self._store.save_step(step)
+            happenings = [*step.happenings, *self._unheard(new, step.happenings)]
+            if is_met:
+                happenings += self._meet(new, now)
+            for happening in happenings:
+                if isinstance(happening, Said | Line):
+                    row = row_of(happening, room_id, new.group_id, now)
+                    rows.append(replace(row, number=self._store.add_to_timeline(row)))
+        self._logs[new.group_id], self._room_ids[new.group_id] = new, room_id
+        self._answer(old, step.happenings)
+        for row in rows:
+            self.on_row(row)
+
+    def _unheard(self, new: GroupLog, happenings: tuple[Happening, ...]) -> list[Line]:
+        """Lines for what was dropped while nobody waited for it."""
+        return [
+            Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.DROPPED, f"not sent: {dropped.reason}")
+            for dropped in happenings
+            if isinstance(dropped, Dropped) and dropped.ticket not in self._tickets
+        ]
+
+    def _meet(self, new: GroupLog, now: float) -> list[Line]:
+        return [
+            Line(
+                new.cursor,
+                bytes(MESSAGE_ID_SIZE),
+                Event.KEY_CHANGED,
+                f"the key of {name} is not the one that this device knows: nothing is sent here until you "
+                "acknowledge it",
+            )
+            for name in self._people.meet(new.group, now)
+        ]
+
+    def _answer(self, old: GroupLog | None, happenings: tuple[Happening, ...]) -> None:
+        ids = {out.ticket: out.message_id for out in old.outbox} if old else {}
+        for happening in happenings:
+            match happening:
+                case Landed(ticket_id, seq):
+                    ticket = self._tickets.get(ticket_id)
+                    if ticket is not None and not ticket.placed.done():
+                        ticket.placed.set_result(Placed(seq, ids.get(ticket_id, b"")))
+                case Dropped(ticket_id, reason):
+                    self.delayed(ticket_id, Refused(Code.MALFORMED, reason))
+                case Said() | Line():
+                    pass
