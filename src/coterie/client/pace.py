@@ -36,11 +36,12 @@ def commit_due_at(log: GroupLog, stands_since: float | None) -> float | None:
 
 
 def _rank(log: GroupLog) -> int:
-    """This device's place among all, another one in each epoch, alike for all: by SHA-256(exporter ‖ leaf)."""
+    """This device's place among those that stay, another one in each epoch: by SHA-256(exporter ‖ leaf)."""
     group = log.group
     secret = group.export(b"coterie/1 rank", b"", 32).expose()
-    ranks = {
-        member.leaf_index: hashlib.sha256(secret + member.leaf_index.to_bytes(4, "big")).digest()
-        for member in group.members()
+    staying = {member.leaf_index for member in group.members()} - set(group.leaving)
+    hashes = {
+        index: hashlib.sha256(secret + index.to_bytes(4, "big")).digest()
+        for index in staying | {group.own_leaf_index}
     }
-    return sum(rank < ranks[group.own_leaf_index] for rank in ranks.values())
+    return sum(found < hashes[group.own_leaf_index] for found in hashes.values())

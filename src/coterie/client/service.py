@@ -56,28 +56,30 @@ class Service:
         """The one result of a request; of a stream, its end."""
         match request:
             case api.GetStatus():
+                await self._running.catch_up(CATCH_UP_S)
                 return self._status()
             case api.CreateRoom(name, members):
                 return await self._create(name, members)
             case api.ListRooms():
+                await self._running.catch_up(CATCH_UP_S)
                 found = (self._room(group_id) for group_id in self._rooms)
                 return api.Rooms(tuple(sorted(found, key=lambda room: (room.name, room.room_id))))
             case api.ListMembers(room):
-                return self._members(self._find(room))
+                return self._members(await self._find(room))
             case api.AddMembers(room, added):
-                return await self._add(self._find(room), added)
+                return await self._add(await self._find(room), added)
             case api.RemoveMember(room, name):
-                return await self._remove(self._find(room), name)
+                return await self._remove(await self._find(room), name)
             case api.LeaveRoom(room):
-                return await self._leave(self._find(room))
+                return await self._leave(await self._find(room))
             case api.SetAdmin(room, name, admin):
-                return await self._set_admin(self._find(room), name, is_admin=admin)
+                return await self._set_admin(await self._find(room), name, is_admin=admin)
             case api.SendText(room, text, wait):
-                return await self._send(self._find(room), text, wait=wait)
+                return await self._send(await self._find(room), text, wait=wait)
             case api.VerifyAccount(name, compared):
                 return await self._verify(name, compared=compared)
             case api.Acknowledge(room, name):
-                return self._acknowledge(room, name)
+                return await self._acknowledge(room, name)
             case api.ReadRoom():
                 async for _ in self.stream(request):
                     pass
@@ -89,7 +91,7 @@ class Service:
 
     async def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Message | api.Notice, None]:
         """The results of ``ReadRoom``. Close it to end one that follows."""
-        group_id = self._find(request.room) if request.room is not None else None
+        group_id = await self._find(request.room) if request.room is not None else None
         room_id = self._rooms.room_id(group_id) if group_id is not None else None
         stream = _Stream()
         self._streams.add(stream)
@@ -128,20 +130,28 @@ class Service:
 
     # --- rooms ---------------------------------------------------------------------------------
 
-    def _find(self, ref: str) -> bytes:
-        """The group of a room by its name, with or without #, or by the beginning of its id."""
-        wanted = ref.removeprefix("#")
-        by_name = [g for g in self._rooms if logs.state(self._rooms.log(g)).name == wanted]
-        open_ones = [g for g in by_name if self._rooms.log(g).halt is not Halt.REMOVED]
-        found = open_ones or by_name
+    async def _find(self, ref: str) -> bytes:
+        """The group of a room by its name, with or without #, or by the beginning of its id.
+
+        One that is not known here may be an invitation that was not read yet.
+        """
+        found = self._named(ref)
         if not found:
-            found = [g for g in self._rooms if self._rooms.room_id(g).hex().startswith(wanted)]
+            await self._running.catch_up(CATCH_UP_S)
+            found = self._named(ref)
         if len(found) == 1:
             return found[0]
         if not found:
             raise InvalidInput(f"there is no room {ref}", hint="`coterie room list` shows them")
         ids = ", ".join(self._rooms.room_id(g).hex()[:8] for g in found)
         raise InvalidInput(f"several rooms are called {ref}: {ids}", hint="name it by its id")
+
+    def _named(self, ref: str) -> list[bytes]:
+        wanted = ref.removeprefix("#")
+        by_name = [g for g in self._rooms if logs.state(self._rooms.log(g)).name == wanted]
+        open_ones = [g for g in by_name if self._rooms.log(g).halt is not Halt.REMOVED]
+        by_id = (g for g in self._rooms if self._rooms.room_id(g).hex().startswith(wanted))
+        return open_ones or by_name or list(by_id)
 
     def _room(self, group_id: bytes) -> api.Room:
         log, state = self._rooms.log(group_id), logs.state(self._rooms.log(group_id))
@@ -345,13 +355,13 @@ class Service:
             return api.SafetyNumber(name, number, "changed")
         return api.SafetyNumber(name, number, known.pin.how.value)
 
-    def _acknowledge(self, room: str | None, name: str | None) -> api.Done:
+    async def _acknowledge(self, room: str | None, name: str | None) -> api.Done:
         if (room is None) == (name is None):
             raise InvalidInput("name a room or an account to acknowledge")
         if name is not None:
             self._people.acknowledge(name, self._running.now())
             self._wake_rooms()
-        elif room is not None and not self._rooms.acknowledge(self._find(room)):
+        elif room is not None and not self._rooms.acknowledge(await self._find(room)):
             raise InvalidInput(f"there is nothing to acknowledge in {room}")
         return api.Done()
 
