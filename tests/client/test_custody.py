@@ -110,6 +110,22 @@ def test_key_that_the_keyring_has_damaged_is_told(
         custody.load_from_keyring("id")
 
 
+class AlteringKeyring(MemoryKeyring):
+    """Gives back something else."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return "00" * 32
+
+
+def test_keyring_that_gives_back_another_key_is_not_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(AlteringKeyring(), monkeypatch)
+    with pytest.raises(StorageError, match="did not keep the key"):
+        custody.save_to_keyring("id", KEY)
+    assert custody.preferred_custody() is Custody.FILE
+
+
 def test_error_of_a_keyring_is_passed_on_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
     use(LockedKeyring(), monkeypatch)
     with pytest.raises(StorageError, match="KeyringLocked") as caught:

@@ -151,6 +151,14 @@ def test_closing_empties_the_write_ahead_log_and_may_be_done_twice(path: Path) -
         notes(database)
 
 
+def test_closing_empties_the_write_ahead_log_while_another_program_looks_in(path: Path) -> None:
+    database, other = open_database(path), open_database(path)
+    add(database, "one")
+    database.close()
+    assert path.with_name("client.db-wal").stat().st_size == 0
+    other.close()
+
+
 def test_key_is_in_no_repr_and_no_error(path: Path) -> None:
     database = open_database(path)
     assert repr(database) == f"<Database {path}>"

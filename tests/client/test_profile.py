@@ -134,6 +134,16 @@ def test_key_is_nowhere_in_the_folder(folder: Path, custody: Custody) -> None:
             assert secret.hex().encode() not in content.lower()
 
 
+def test_profile_stays_where_it_is_when_the_process_goes_elsewhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    with Profile.create(Path(folder.name), Custody.FILE) as made:
+        assert made.database_path == folder / "client.db"
+    with Profile.open(Path(folder.name)) as opened:
+        assert opened.database_path == folder / "client.db"
+
+
 def test_key_is_in_no_repr(folder: Path) -> None:
     with Profile.create(folder, Custody.FILE) as made:
         assert repr(made.database_key.expose())[2:-1] not in repr(vars(made))

@@ -93,10 +93,12 @@ def test_short_folder_that_is_not_ours_alone_is_refused(tmp_path: Path, short: P
     assert socket_path(folder, short).parent == place
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_short_folder_of_another_user_is_refused(tmp_path: Path, short: Path) -> None:
     place = short / f"coterie-{os.geteuid()}"
     place.mkdir(0o700)
-    os.chown(place, 12345, 12345)
+    try:
+        os.chown(place, 12345, 12345)
+    except PermissionError:
+        pytest.skip("only root can give a folder away")
     with pytest.raises(StorageError, match="not a folder of yours alone"):
         socket_path(make_long(tmp_path), short)

@@ -109,7 +109,7 @@ class Database:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def close(self) -> None:
-        """Empties the write-ahead log and closes the file. Closing again does nothing."""
+        """Empties the write-ahead log and closes the file, which it does even if the first fails. Again: nothing."""
         if self._is_closed:
             return
         self._is_closed = True
