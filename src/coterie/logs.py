@@ -8,11 +8,56 @@ import hashlib
 import logging
 import secrets
 import sys
+from typing import Any
 
 import structlog
 
 from coterie import secret
 from coterie.secret import Secret
+
+_LOGGER = "coterie"  # of the standard library: its level and handlers are the program's to set
+
+
+class _Facts(dict[str, Any]):
+    """What one call logs. Formatters that know nothing of structlog show it as ``event key=value …``."""
+
+    def __str__(self) -> str:
+        facts = (f"{key}={value}" for key, value in self.items() if key not in _SHOWN_ANYWAY)
+        return " ".join((str(self.get("event", "")), *facts))
+
+
+_SHOWN_ANYWAY = frozenset({"event", "level", "timestamp", "exception"})  # or by every formatter
+
+
+def _facts(
+    logger: object, method: str, event_dict: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return _Facts(event_dict)
+
+
+_PROCESSORS: tuple[Any, ...] = (
+    structlog.stdlib.filter_by_level,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    _facts,
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+)
+
+
+def get_logger() -> structlog.stdlib.BoundLogger:
+    """For every module: through the standard library, so that nothing is printed that the program does not want.
+
+    In a program that sets nothing up, such as somebody's bot, only warnings show, on stderr. How the program has
+    configured structlog for itself does not matter.
+    """
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger(_LOGGER),
+        processors=_PROCESSORS,
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return logger
 
 
 def configure(*, debug: bool) -> None:
@@ -33,13 +78,7 @@ def configure(*, debug: bool) -> None:
     root.setLevel(level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -57,7 +96,7 @@ class KeyFingerprints:
 
     def __init__(self) -> None:
         self._salt = secrets.token_bytes(32)
-        self._log = structlog.get_logger()
+        self._log = get_logger()
 
     def __call__(self, name: str, value: Secret) -> None:
         """``secret.Observer``."""
