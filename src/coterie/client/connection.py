@@ -9,7 +9,6 @@ from enum import Enum, auto
 from typing import TypeVar, assert_never
 
 import msgspec
-import structlog
 
 from coterie.client import refusal
 from coterie.client.greeting import Greeting
@@ -23,6 +22,7 @@ from coterie.errors import (
     RemoteProtocolError,
     Unavailable,
 )
+from coterie.logs import get_logger
 from coterie.noise.channel import (
     Channel,
     CloseReceived,
@@ -51,7 +51,7 @@ from coterie.wire.frames import (
 from coterie.wire.invite import Address
 from coterie.wire.stream import encode_frame, from_server
 
-log = structlog.get_logger()
+log = get_logger()
 R = TypeVar("R", bound=msgspec.Struct)
 
 CONNECT_TIMEOUT_S = 10.0  # for TCP; a host that drops packets would take two minutes

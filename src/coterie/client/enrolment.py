@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import structlog
-
 from coterie.client.connection import Connection
 from coterie.client.login import DeviceIdentity, PasswordLogin, UnlockedAccount, public_key
 from coterie.client.seams import Seams
@@ -23,6 +21,7 @@ from coterie.errors import (
     Unavailable,
 )
 from coterie.identity import KEY_SIZE, AccountKey, Vault, new_device
+from coterie.logs import get_logger
 from coterie.opaque.client import ClientRegistration
 from coterie.opaque.stretch import ARGON2ID, Stretch
 from coterie.secret import Secret
@@ -40,7 +39,7 @@ from coterie.wire.frames import (
 from coterie.wire.invite import Address, Invite
 from coterie.wire.limits import DEVICE_ID_SIZE
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Stage(StrEnum):

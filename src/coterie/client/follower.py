@@ -6,8 +6,6 @@ PROTOCOL.md section 2, "Posting" and "Reading". What is read or sealed is ``room
 import asyncio
 from collections import deque
 
-import structlog
-
 from coterie.client.connection import Connection
 from coterie.client.happening import Event
 from coterie.client.intent import Change, Outgoing, Sealed
@@ -16,7 +14,7 @@ from coterie.client.pace import commit_due_at
 from coterie.client.rooms import Rooms
 from coterie.client.seams import Clock
 from coterie.errors import CoterieError, Refused, RemoteProtocolError, Unavailable
-from coterie.logs import short
+from coterie.logs import get_logger, short
 from coterie.wire.frames import (
     Accepted,
     Ahead,
@@ -40,7 +38,7 @@ from coterie.wire.frames import (
     WelcomeFor,
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 POSTS_IN_FLIGHT = 32  # of one group; the server takes 64 of a connection
 MAX_PUSHED = 1_000  # entries kept of what was pushed; what is more is fetched

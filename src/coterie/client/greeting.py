@@ -3,16 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from coterie.client.refusal import stranger
 from coterie.client.seams import Clock, Threads
 from coterie.errors import CoterieError, RemoteProtocolError, ServerNotTrusted
+from coterie.logs import get_logger
 from coterie.noise.channel import MESSAGE_2_SIZE, ClientHandshake, Established, frame_message
 from coterie.noise.records import LENGTH_SIZE
 from coterie.wire.invite import Address, show_fingerprint
 
-log = structlog.get_logger()
+log = get_logger()
 
 MAX_GREETING = (
     2**18

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Self
 
-import structlog
-
 from coterie.client.connection import REQUEST_TIMEOUT_S, Connection
 from coterie.client.login import DeviceIdentity
 from coterie.client.seams import Seams, sleep, timeout
@@ -17,10 +15,11 @@ from coterie.errors import (
     ServerNotTrusted,
     Unavailable,
 )
+from coterie.logs import get_logger
 from coterie.wire.frames import EventBody, ReplyBody, RequestBody
 from coterie.wire.invite import Address
 
-log = structlog.get_logger()
+log = get_logger()
 
 BACK_OFF_BASE_S = 1.0
 BACK_OFF_CAP_S = 60.0  # what a person waits at most after the server is back

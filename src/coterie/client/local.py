@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
-import structlog
 
 from coterie import errors
 from coterie.client import api
@@ -25,8 +24,9 @@ from coterie.errors import (
     RuleViolation,
     Unavailable,
 )
+from coterie.logs import get_logger
 
-log = structlog.get_logger()
+log = get_logger()
 T = TypeVar("T")
 
 MAX_FRAME = 4 * 2**20  # bytes; the largest is a room's members or all rooms of a device

@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import structlog
-
 from coterie.client import log as logs
 from coterie.client import outbox, room_state
 from coterie.client.account import new_leaf
@@ -24,13 +22,13 @@ from coterie.client.room_state import RoomState
 from coterie.client.store import Store, TimelineRow
 from coterie.client.timeline import row_of
 from coterie.errors import CoterieError, InvalidInput, Refused, RuleViolation
-from coterie.logs import short
+from coterie.logs import get_logger, short
 from coterie.mls import DEFAULT_SUITE, Extension, Group, Lifetime, suite_of
 from coterie.mls.extension import ExtensionType
 from coterie.wire.frames import Code, Entry
 from coterie.wire.limits import GROUP_ID_SIZE, MESSAGE_ID_SIZE
 
-log = structlog.get_logger()
+log = get_logger()
 
 LEAF_LIFETIME_S = 365 * 86_400  # of the leaf that makes a group; its next commit replaces it
 

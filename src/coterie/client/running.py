@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
-import structlog
 
 from coterie.client import account as accounts
 from coterie.client.connection import Connection
@@ -26,6 +25,7 @@ from coterie.errors import (
     StorageError,
     Unavailable,
 )
+from coterie.logs import get_logger
 from coterie.mls import DEFAULT_SUITE
 from coterie.wire.frames import RequestBody
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from coterie.client.enrolment import Enrolled
 
-log = structlog.get_logger()
+log = get_logger()
 R = TypeVar("R", bound=msgspec.Struct)
 T = TypeVar("T")
 

@@ -6,8 +6,6 @@ Everything that it does may be done again, since it may be cut at any moment.
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
 from coterie.client.connection import Connection
 from coterie.client.enrolment import Enrolled
 from coterie.client.follower import Follower
@@ -20,7 +18,7 @@ from coterie.client.rooms import Rooms
 from coterie.client.seams import Clock, sleep
 from coterie.client.store import Store
 from coterie.errors import CoterieError, RemoteProtocolError, RuleViolation, Unavailable
-from coterie.logs import short
+from coterie.logs import get_logger, short
 from coterie.mls import join
 from coterie.mls.extension import find_extension
 from coterie.wire.frames import (
@@ -36,7 +34,7 @@ from coterie.wire.frames import (
     UploadKeyPackages,
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 RETRY_AFTER_S = 30.0  # a log whose server broke the protocol, a disk that was full
 TIDY_AFTER_S = 5.0  # of quiet: then what was deleted is gone from the write-ahead log too
