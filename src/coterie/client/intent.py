@@ -27,7 +27,8 @@ class Change(msgspec.Struct, frozen=True, tag=True):
 
     adds: tuple[Newcomer, ...] = ()
     removes: tuple[str, ...] = ()  # account names
-    room_state: RoomState | None = None
+    room_state: RoomState | None = None  # as it should be
+    seen: RoomState | None = None  # as it was when that was wanted: only what differs is changed
 
 
 class Leave(msgspec.Struct, frozen=True, tag=True):
@@ -51,7 +52,7 @@ class Sealed(msgspec.Struct, frozen=True):
 class Outgoing:
     """One row of the outbox. Its count is its place behind what has landed, so it is not kept here.
 
-    A message keeps its id however often it is encrypted; a commit that lost is made anew under a new one.
+    A message or proposal keeps its id however often it is encrypted; a commit that lost is made anew under a new one.
     """
 
     ticket: bytes  # 16 bytes, for who waits for it; never sent

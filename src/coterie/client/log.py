@@ -11,10 +11,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol, assert_never
 
-from coterie.client import narrate, position
+from coterie.client import narrate
 from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
 from coterie.client.intent import Change, Leave, Outgoing, Say, Sealed
-from coterie.client.room_policy import check_standing, leaf_identity, room_state_of
+from coterie.client.opening import open_entry
+from coterie.client.position import Position
+from coterie.client.room_policy import leaf_identity, room_state_of
 from coterie.client.room_state import RoomState
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import (
@@ -25,7 +27,6 @@ from coterie.mls import (
     PendingCommit,
     ProposalReceived,
     Received,
-    process,
 )
 from coterie.wire import chain
 from coterie.wire.frames import Entry, Kind
@@ -105,7 +106,7 @@ def create(group: Group, device: bytes, now: float) -> GroupLog:
     return GroupLog(group, device, 0, chain.first(group.group_id), healed_at=now, committed_at=now)
 
 
-def join(group: Group, device: bytes, begins: position.Position, now: float) -> GroupLog:
+def join(group: Group, device: bytes, begins: Position, now: float) -> GroupLog:
     """The log of a group that a Welcome brought: read on from where its committer had read."""
     return GroupLog(
         group,
@@ -135,9 +136,12 @@ def read(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
         return _read_before_beginning(moved, entry)
     if log.halt in (Halt.OLDER_COPY, Halt.LOST, Halt.REMOVED):
         return Step(moved, is_handshake=is_handshake)  # goes on hashing, no more
-    step = _read_own(moved, entry, now) if entry.device == log.device else None
-    if step is None:
+    if entry.device == log.device:
+        step = _read_own(moved, entry, history, now)
+    else:
         step = _read_others(moved, entry, history, now)
+    if step.is_new_epoch:
+        step = replace(step, log=_leaving_again(log.group, step.log, entry))
     if is_handshake:  # what is not in the log before it can never land any more
         step = replace(step, log=_unsealed(step.log), is_handshake=True)
     return step
@@ -152,9 +156,11 @@ def _read_before_beginning(log: GroupLog, entry: Entry) -> Step:
     return Step(log, (line,), is_new_epoch=True, is_handshake=True)
 
 
-def _read_own(log: GroupLog, entry: Entry, now: float) -> Step | None:
-    """Our own entry, as we sent it. None where others must judge it: nothing of ours is waiting under its id."""
+def _read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
+    """Our own entry, as we sent it: what we could not open again is told from what we do not know."""
     mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
+    if mine is None and history.has_used(log.group_id, entry.device, entry.message_id):
+        return _dead(log, entry, RuleViolation("message-id-reused", "the server shows it again"))
     log = replace(log, landed=log.landed + 1)
     if mine is None:
         text = "this profile is an older copy: the log holds what it does not know; nothing is sent here"
@@ -169,8 +175,6 @@ def _read_own(log: GroupLog, entry: Entry, now: float) -> Step | None:
         line = Line(entry.seq, entry.message_id, Event.ALTERED, text)
         log = replace(log, pending=None) if isinstance(mine.intent, Change) else log
         return Step(log, (line, Dropped(mine.ticket, text)))
-    if log.halt is Halt.STUCK:
-        return Step(log)
     landed = Landed(mine.ticket, entry.seq)
     used = (entry.device, entry.message_id)
     match mine.intent:
@@ -205,7 +209,9 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
         text = "this room went on in another group, which this version cannot follow yet"
         return Step(log, (Line(entry.seq, entry.message_id, Event.SUCCESSOR, text),))
     try:
-        received, where = _open(log.group, entry, history)
+        if history.has_used(log.group_id, entry.device, entry.message_id):
+            raise RuleViolation("message-id-reused")
+        received, where = open_entry(log.group, entry)
     except PathNotReadable as stuck:
         author = _account_of(log.group, entry.device)
         text = f"a commit by {author} does not open here ({stuck}); this device is stuck and sends nothing here"
@@ -216,11 +222,14 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
     except RemoteProtocolError as error:
         return _dead(log, entry, error)
     happenings: list[Happening] = []
-    if log.halt is Halt.STUCK:
-        if _account_of(log.group, entry.device) == log.stuck_by:
-            return Step(log)
+    if log.halt is Halt.STUCK and _account_of(log.group, entry.device) == log.stuck_by:
+        if isinstance(received, CommitReceived):
+            return Step(log)  # of the author's two commits either may count: the others will tell
+    elif (
+        log.halt is Halt.STUCK and where is not None
+    ):  # a rejoin opens for everybody, so it tells nothing
         # It opens in the state from before, so the others did not follow the commit either.
-        log = replace(log, halt=Halt.OPEN, stuck_by="")
+        log = _open_again(replace(log, stuck_by=""))
         text = "the commit that did not open was dead for the others too: the room goes on"
         happenings.append(Line(entry.seq, entry.message_id, Event.UNSTUCK, text))
     if where is not None:
@@ -230,45 +239,10 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
     return _apply(log, entry, received, happenings, now)
 
 
-def _open(
-    group: Group, entry: Entry, history: History
-) -> tuple[Received, position.Position | None]:
-    """The entry, opened in the group's state and checked against the rules that need no more than both.
-
-    Raises RemoteProtocolError where it is dead, PathNotReadable where this device is stuck.
-    """
-    if history.has_used(group.group_id, entry.device, entry.message_id):
-        raise RuleViolation("message-id-reused")
-    received = process(group, entry.body)
-    expected = {
-        ApplicationReceived: Kind.MESSAGE,
-        ProposalReceived: Kind.PROPOSAL,
-        CommitReceived: Kind.COMMIT,
-    }[type(received)]
-    if entry.kind != expected:
-        raise RuleViolation("kind", f"{expected.name.lower()} under {entry.kind.name.lower()}")
-    if isinstance(received, ProposalReceived):
-        check_standing(received)
-    if isinstance(received, ProposalReceived) and received.new_member is not None:
-        # A rejoin: it is in no epoch's chain, so it carries its id alone.
-        if received.authenticated_data != entry.message_id:
-            raise RuleViolation("message-id", "not the one inside")
-        if leaf_identity(received.new_member).device != entry.device:
-            raise RuleViolation("sender-device", "not the one in the key package")
-        return received, None
-    where = position.decode(received.authenticated_data)
-    if where.message_id != entry.message_id:
-        raise RuleViolation("message-id", "not the one inside")
-    if received.sender_leaf is None or leaf_identity(received.sender_leaf).device != entry.device:
-        raise RuleViolation("sender-device", "not the leaf's")
-    return received, where
-
-
 def _compare(
-    log: GroupLog, entry: Entry, where: position.Position, history: History
+    log: GroupLog, entry: Entry, where: Position, history: History
 ) -> tuple[GroupLog, list[Happening]]:
     """The sender's (seq, chain) with ours. Never decides whether the entry counts."""
-    forks = dict(log.forks)
     known = history.chain_at(log.group_id, where.seq) if where.seq < entry.seq else None
     if known is None:
         text = (
@@ -276,21 +250,19 @@ def _compare(
         )
         return log, [Line(entry.seq, entry.message_id, Event.LIE, text)]
     if known == where.chain:
-        if forks.pop(entry.device, None) is None:
-            return log, []
-        still = any(not seen for seen in forks.values())
-        halt = Halt.OPEN if log.halt is Halt.FORKED and not still else log.halt
-        return replace(log, forks=MappingProxyType(forks), halt=halt), []
-    if forks.get(entry.device):
-        return log, []  # acknowledged, and it has not matched in between
-    forks[entry.device] = False
+        # A fork that was acknowledged is over: the next one stops the room again.
+        others = {d: seen for d, seen in log.forks.items() if d != entry.device or not seen}
+        return replace(log, forks=MappingProxyType(others)), []
+    if entry.device in log.forks:
+        return log, []  # told already, and it has not matched since it was acknowledged
     text = (
         f"{_who(log.group, entry.device)} saw another log than this device at {where.seq}: the server shows "
         "two logs, or that device lies; nothing is sent here until you acknowledge it"
     )
     line = Line(entry.seq, entry.message_id, Event.FORK, text)
     halt = Halt.FORKED if log.halt is Halt.OPEN else log.halt
-    return replace(log, forks=MappingProxyType(forks), halt=halt), [line]
+    forks = MappingProxyType({**log.forks, entry.device: False})
+    return replace(log, forks=forks, halt=halt), [line]
 
 
 def _apply(
@@ -331,6 +303,11 @@ def _apply(
             assert_never(received)
 
 
+def _open_again(log: GroupLog) -> GroupLog:
+    """Open, unless a fork is still to be acknowledged."""
+    return replace(log, halt=Halt.OPEN if all(log.forks.values()) else Halt.FORKED)
+
+
 def _dead(log: GroupLog, entry: Entry, error: RemoteProtocolError) -> Step:
     if log.halt is Halt.STUCK:
         return Step(log)  # all that follows a commit that we could not take is closed to us
@@ -339,7 +316,8 @@ def _dead(log: GroupLog, entry: Entry, error: RemoteProtocolError) -> Step:
     unopened = (*log.unopened, account)[-UNOPENED_BEFORE_WARNING:]
     text = f"an entry by {who} does not count ({error})"
     happenings: list[Happening] = [Line(entry.seq, entry.message_id, Event.DEAD, text)]
-    if len(unopened) == UNOPENED_BEFORE_WARNING and len(set(unopened)) > 1:
+    # Whoever is on the server's list and not in the group counts for nobody: any member can put devices there.
+    if len(unopened) == UNOPENED_BEFORE_WARNING and len(set(unopened) - {""}) > 1:
         text = (
             f"{len(unopened)} entries in a row do not open, the last by {who}: the server shows two logs, or "
             "those devices lie"
@@ -355,8 +333,21 @@ def _unsealed(log: GroupLog) -> GroupLog:
     One that wanted nothing but to heal, or to commit what stood, is dropped: the winner did the one, and the other is
     begun anew where it is still due.
     """
-    outbox = tuple(replace(out, sealed=None) for out in log.outbox if out.intent != Change())
+    outbox = tuple(
+        replace(out, sealed=None) if out.sealed else out
+        for out in log.outbox
+        if out.intent != Change()
+    )
     return replace(log, outbox=outbox, pending=None)
+
+
+def _leaving_again(before: Group, log: GroupLog, commit: Entry) -> GroupLog:
+    """A proposal of ours to leave that the commit did not take has lapsed: it is made again, before all else."""
+    if log.halt is Halt.REMOVED or before.own_leaf_index not in before.leaving:
+        return log
+    if any(out.intent == Leave() for out in log.outbox):
+        return log
+    return replace(log, outbox=(Outgoing(commit.message_id, Leave()), *log.outbox))
 
 
 def _drop_all(log: GroupLog, reason: str) -> tuple[GroupLog, list[Happening]]:
@@ -385,7 +376,8 @@ def halted(log: GroupLog, halt: Halt, event: Event, text: str) -> Step:
 def acknowledged(log: GroupLog) -> GroupLog:
     """The person has seen the fork: sending goes on."""
     forks = MappingProxyType(dict.fromkeys(log.forks, True))
-    return replace(log, forks=forks, halt=Halt.OPEN if log.halt is Halt.FORKED else log.halt)
+    log = replace(log, forks=forks)
+    return _open_again(log) if log.halt is Halt.FORKED else log
 
 
 def state(log: GroupLog) -> RoomState:

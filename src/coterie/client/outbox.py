@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
+import msgspec
+
 from coterie.client import room_state
 from coterie.client.delivery_list import change_of
 from coterie.client.happening import Dropped, Happening, Landed
@@ -16,7 +18,7 @@ from coterie.client.log import GroupLog
 from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
 from coterie.client.position import Position
 from coterie.client.room_policy import committable, leaf_identity, room_state_of
-from coterie.errors import InvalidInput, RuleViolation
+from coterie.errors import InvalidInput, RemoteProtocolError
 from coterie.mls import (
     Add,
     Extension,
@@ -29,6 +31,9 @@ from coterie.mls import (
 from coterie.wire.frames import Kind
 
 MAX_OUTBOX = 10_000  # rows a group: what a person writes offline fits, a runaway bot is told
+# Posts that are encrypted ahead. A commit that is dead makes each be encrypted again in the same epoch, and readers
+# follow a ratchet over 1,024 generations: so 32 hostile commits in a row, between two posts of ours, are survived.
+MAX_SEALED = 32
 
 
 def enqueue(log: GroupLog, intent: Intent, ticket: bytes) -> GroupLog:
@@ -37,6 +42,8 @@ def enqueue(log: GroupLog, intent: Intent, ticket: bytes) -> GroupLog:
         raise InvalidInput(
             f"{MAX_OUTBOX} posts are waiting already", hint="wait until the server is back"
         )
+    if isinstance(intent, Change) and intent.room_state is not None and intent.seen is None:
+        intent = msgspec.structs.replace(intent, seen=room_state_of(log.group))
     return replace(log, outbox=(*log.outbox, Outgoing(ticket, intent)))
 
 
@@ -51,7 +58,7 @@ def seal(
         return log, ()
     happenings: list[Happening] = []
     place = 0
-    while place < len(log.outbox):
+    while place < min(len(log.outbox), MAX_SEALED):
         out = log.outbox[place]
         if out.sealed is not None:
             if out.sealed.kind == Kind.COMMIT:
@@ -64,39 +71,32 @@ def seal(
                     change = Outgoing(new_id(), Change())
                     log = replace(log, outbox=(*log.outbox[:place], change, *log.outbox[place:]))
                     continue
-                message_id = out.message_id or new_id()
-                group, body = log.group.protect(
-                    content, authenticated_data=_position(log, message_id).encode()
-                )
-                sealed = Sealed(Kind.MESSAGE, log.cursor, body)
-                log = _with(
-                    replace(log, group=group),
-                    place,
-                    replace(out, message_id=message_id, sealed=sealed),
-                )
-                place += 1
+                kind, message_id = Kind.MESSAGE, out.message_id or new_id()
+                here = _position(log, message_id).encode()
+                group, body = log.group.protect(content, authenticated_data=here)
             case Leave():
-                message_id = new_id()
-                group, body = log.group.propose(
-                    Remove(log.group.own_leaf_index),
-                    authenticated_data=_position(log, message_id).encode(),
-                )
-                sealed = Sealed(Kind.PROPOSAL, log.cursor, body)
-                log = _with(
-                    replace(log, group=group),
-                    place,
-                    replace(out, message_id=message_id, sealed=sealed),
-                )
-                place += 1
+                in_vain = _leave_in_vain(log, out.ticket)
+                if in_vain is not None:
+                    log = replace(log, outbox=(*log.outbox[:place], *log.outbox[place + 1 :]))
+                    happenings.append(in_vain)
+                    continue
+                kind, message_id = Kind.PROPOSAL, out.message_id or new_id()
+                here = _position(log, message_id).encode()
+                leave = Remove(log.group.own_leaf_index)
+                group, body = log.group.propose(leave, authenticated_data=here)
             case Change():
                 if place > 0:
                     break
                 log, told = _seal_commit(log, out, out.intent, new_id(), now)
                 happenings += told
-                if log.outbox and log.outbox[0].sealed is not None:
+                if log.pending is not None or out.intent == Change():
                     break
+                continue
             case _:
                 assert_never(out.intent)
+        out = replace(out, message_id=message_id, sealed=Sealed(kind, log.cursor, body))
+        log = _with(replace(log, group=group), place, out)
+        place += 1
     return log, tuple(happenings)
 
 
@@ -105,26 +105,41 @@ def _must_commit_first(log: GroupLog) -> bool:
     return log.heal_first or bool(committable(log.group).references)
 
 
+def _leave_in_vain(log: GroupLog, ticket: bytes) -> Happening | None:
+    """Why a proposal to leave would be made in vain, None where it would not."""
+    own = log.group.own_leaf_index
+    if own in log.group.leaving:
+        return Landed(ticket, 0)  # it stands already
+    others = {
+        leaf_identity(m.leaf_node).account_key for m in log.group.members() if m.leaf_index != own
+    }
+    if not others & set(room_state_of(log.group).admins):
+        return Dropped(ticket, "you are the only admin here: make somebody else one first")
+    return None
+
+
 def _seal_commit(
     log: GroupLog, out: Outgoing, change: Change, message_id: bytes, now: float
 ) -> tuple[GroupLog, tuple[Happening, ...]]:
     """The outbox's first row as a commit on today's state, or without it where nothing of it is left to do."""
-    group = log.group
-    proposals = _proposals(log, change)
-    wanted_something = bool(change.adds or change.removes or change.room_state)
-    if wanted_something and not proposals:
-        return replace(log, outbox=log.outbox[1:]), (Landed(out.ticket, 0),)
     here = _position(log, message_id)
-    standing = committable(group)
     try:
+        proposals = _proposals(log, change)
+        if change != Change() and not proposals:
+            return replace(log, outbox=log.outbox[1:]), (Landed(out.ticket, 0),)
+        standing = committable(
+            log.group,
+            taken={p.removed for p in proposals if isinstance(p, Remove)},
+            adds=sum(isinstance(p, Add) for p in proposals),
+        )
         group, pending = commit(
-            group,
+            log.group,
             (*proposals, *standing.removes),
             by_reference=standing.references,
             authenticated_data=here.encode(),
             group_info_extensions=(Extension(POSITION_EXTENSION, here.encode()),),
         )
-    except RuleViolation as error:
+    except RemoteProtocolError as error:  # a rule of the room, or a key package that is none
         reason = f"the room's rules do not allow it ({error})"
         return replace(log, outbox=log.outbox[1:]), (Dropped(out.ticket, reason),)
     sealed = Sealed(
@@ -153,13 +168,13 @@ def _proposals(log: GroupLog, change: Change) -> tuple[Proposal, ...]:
         for index, leaf in members
         if leaf.name in change.removes and index not in leaving
     ]
-    if change.room_state is not None and change.room_state != room_state_of(log.group):
+    present = room_state_of(log.group)
+    wanted = room_state.merged(change.seen or present, change.room_state or present, present)
+    if wanted != present:
         extensions = [
             e for e in log.group.extensions if e.extension_type != room_state.EXTENSION_TYPE
         ]
-        extensions.append(
-            Extension(room_state.EXTENSION_TYPE, room_state.encode(change.room_state))
-        )
+        extensions.append(Extension(room_state.EXTENSION_TYPE, room_state.encode(wanted)))
         proposals.append(GroupContextExtensions(tuple(extensions)))
     return tuple(proposals)
 

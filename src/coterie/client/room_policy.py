@@ -5,7 +5,7 @@ and device lists are the adder's business (``people``) and never looked at here.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,8 +28,11 @@ from coterie.mls import (
     Remove,
     RequiredCapabilities,
 )
+from coterie.mls.commit import Commit
 from coterie.mls.extension import ExtensionType, find_extension
-from coterie.mls.framing import SenderType
+from coterie.mls.framing import Sender, SenderType
+from coterie.mls.group_process import apply_proposals, resolve
+from coterie.mls.proposals import ProposalOrRef, Reference
 from coterie.mls.psk import PreSharedKeyId
 from coterie.secret import Secret
 
@@ -185,13 +188,16 @@ def check_members(tree: RatchetTree, state: RoomState) -> None:
     accounts = {leaf.account_key for leaf in leaves}
     if not accounts & set(state.admins):
         raise RuleViolation("no-admin", "an admin counts only with a leaf")
-    if len(state.room_id) != ROOM_ID_SIZE and not any(
-        state.room_id == direct_room_id(one, other)
-        for one in accounts
-        for other in accounts | {*state.admins}
-        if accounts <= {one, other}
-    ):
-        raise RuleViolation("direct-room", "the id is that of two accounts' direct messages")
+    if len(state.room_id) != ROOM_ID_SIZE:
+        _check_direct(accounts, state)
+
+
+def _check_direct(accounts: Collection[bytes], state: RoomState) -> None:
+    """ "A direct message is a room of two admins whose id is SHA-256(…)": for good, whoever of them is left."""
+    if len(state.admins) != 2 or state.room_id != direct_room_id(*state.admins):  # noqa: PLR2004
+        raise RuleViolation("direct-room", "the id is not that of two admins' direct messages")
+    if not set(accounts) <= set(state.admins):
+        raise RuleViolation("direct-room", "a third account")
 
 
 def check_joined(group: Group) -> None:
@@ -219,33 +225,67 @@ class Committable:
     removes: tuple[Remove, ...] = ()
 
 
-def committable(group: Group) -> Committable:
-    """In the order of the log, without our own removal and without what would leave no admin or touch a leaf twice."""
-    references: list[bytes] = []
-    removes: list[Remove] = []
-    gone: set[int] = set()
+def committable(group: Group, *, taken: Collection[int] = (), adds: int = 0) -> Committable:
+    """What a commit can take of what stands, beside ``adds`` Adds and what it does to the leaves ``taken``.
+
+    In the order of the log, without our own removal, what would leave no admin, a leaf twice, and what fails: a
+    proposal that breaks a rule only by what it makes of the tree must not keep us from committing the others.
+    """
+    candidates = _candidates(group, taken, MAX_ADDS - adds)
+    if not candidates or _holds(group, candidates):
+        return _committable(candidates)
+    alone = [candidate for candidate in candidates if _holds(group, [candidate])]
+    return _committable(alone if _holds(group, alone) else alone[:1])
+
+
+_Candidate = tuple[bytes, Remove | None]  # a reference, and for a rejoin the Remove with it
+
+
+def _committable(candidates: Sequence[_Candidate]) -> Committable:
+    return Committable(
+        tuple(reference for reference, _ in candidates),
+        tuple(remove for _, remove in candidates if remove is not None),
+    )
+
+
+def _candidates(group: Group, taken: Collection[int], max_adds: int) -> list[_Candidate]:
     admins = set(room_state_of(group).admins)
+    left = {m.leaf_index: leaf_identity(m.leaf_node).account_key for m in group.members()}
+    left = {index: account for index, account in left.items() if index not in taken}
+    touched = {*taken, group.own_leaf_index}
+    found: list[_Candidate] = []
     for standing in group.standing:
         proposal = standing.proposal
-        if isinstance(proposal, Remove):
+        if isinstance(proposal, Remove) and proposal.removed not in touched:
             index = proposal.removed
-            left = {
-                leaf_identity(m.leaf_node).account_key
-                for m in group.members()
-                if m.leaf_index not in gone | {index}
-            }
-            if index == group.own_leaf_index or index in gone or not left & admins:
+            if not admins & {account for leaf, account in left.items() if leaf != index}:
                 continue
-        elif isinstance(proposal, Add) and (found := _replaced_by(group, proposal)) is not None:
-            index = found
-            if index in gone or index == group.own_leaf_index:
+            del left[index]
+            found.append((standing.reference, None))
+        elif isinstance(proposal, Add) and len(found) < max_adds:
+            replaced = _replaced_by(group, proposal)
+            if replaced is None or replaced in touched:
                 continue
-            removes.append(Remove(index))
+            index = replaced
+            found.append((standing.reference, Remove(index)))
         else:
             continue
-        gone.add(index)
-        references.append(standing.reference)
-    return Committable(tuple(references), tuple(removes))
+        touched.add(index)
+    return found
+
+
+def _holds(group: Group, candidates: Sequence[_Candidate]) -> bool:
+    """Whether a commit of these alone would count, as far as that shows before it is made."""
+    chosen = _committable(candidates)
+    items: tuple[ProposalOrRef, ...] = (*map(Reference, chosen.references), *chosen.removes)
+    me = Sender(SenderType.MEMBER, group.own_leaf_index)
+    try:
+        proposed = resolve(group, Commit(items, None), me)
+        applied = apply_proposals(group, me, proposed)
+        group.policy.check_commit(group, group.own_leaf, proposed, applied.tree)
+    except RuleViolation:
+        return False
+    return True
 
 
 def _is_leave(proposed: Proposed) -> bool:

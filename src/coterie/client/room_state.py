@@ -36,6 +36,19 @@ class RoomState(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     settings: Settings = Settings()
 
 
+def merged(seen: RoomState, wanted: RoomState, present: RoomState) -> RoomState:
+    """What is wanted instead of ``seen``, done to ``present``: two admins' changes that raced are both kept."""
+    changed = {
+        name: getattr(wanted, name)
+        for name in ("name", "topic", "settings")
+        if getattr(wanted, name) != getattr(seen, name)
+    }
+    admins = [key for key in present.admins if key in wanted.admins or key not in seen.admins] + [
+        key for key in wanted.admins if key not in seen.admins and key not in present.admins
+    ]
+    return msgspec.structs.replace(present, admins=tuple(admins), **changed)
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(RoomState)
 
