@@ -1,10 +1,9 @@
 """One connection, against a small server in memory."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from coterie.client.connection import (
     HANDSHAKE_TIMEOUT_S,
@@ -503,15 +502,19 @@ async def test_device_refused_at_a_renewal_ends_the_connection() -> None:
 
 
 @asynchronous
-async def test_debug_log_tells_types_and_sizes_and_never_content() -> None:
+async def test_debug_log_tells_types_and_sizes_and_never_content(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     world = World()
-    with capture_logs() as told:
-        structlog.configure(cache_logger_on_first_use=False)
+    with caplog.at_level("DEBUG", "coterie"):
         connection = await world.connect()
         await connection.log_in(DEVICE)
         body = Post(b"g" * 16, Kind.MESSAGE, b"m" * 16, 1, 0, b"MARKED-CIPHERTEXT")
         await connection.request(body)
         await connection.close()
+    told = [
+        cast("dict[str, Any]", record.msg) for record in caplog.records if record.name == "coterie"
+    ]
     events = [line["event"] for line in told]
     assert events[:5] == [
         "connecting",
