@@ -92,9 +92,8 @@ class Epoch:
             )
         else:
             assert isinstance(message, PrivateMessage)
-            sender = message_protection.open_sender_data(self.suite, message, self.secrets)
-            _, content = message_protection.unprotect_private(
-                self.suite, message, sender, self.secret_tree
+            _, content, _ = message_protection.unprotect_private(
+                self.suite, message, self.secrets, self.secret_tree
             )
         message_protection.verify(self.suite, content, self.context, self.v["signature_pub"])
         return content

@@ -50,11 +50,11 @@ def test_tree_operation(number: int) -> None:
     assert tree.tree_hash().hex() == v["tree_hash_before"]
     match decode(read_proposal, bytes.fromhex(v["proposal"])):
         case Add(key_package):
-            tree, _ = tree.with_leaf_added(key_package.leaf_node)
+            tree, _ = tree.with_leaves_added([key_package.leaf_node])
         case Update(leaf_node):
-            tree = tree.with_leaf_updated(v["proposal_sender"], leaf_node)
+            tree = tree.with_leaves_updated([(v["proposal_sender"], leaf_node)])
         case Remove(removed):
-            tree = tree.with_leaf_removed(removed)
+            tree = tree.with_leaves_removed([removed])
         case other:
             pytest.fail(f"unexpected {other}")
     assert tree.encode().hex() == v["tree_after"]

@@ -1,7 +1,7 @@
 """Extensions, capabilities and lifetimes: RFC 9420 sections 7.2, 11.1 and 13."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from coterie.errors import RuleViolation
@@ -27,15 +27,14 @@ class ExtensionType(IntEnum):
 
 DEFAULT_EXTENSIONS = frozenset(ExtensionType)  # everybody has them; capabilities need not list them
 DEFAULT_PROPOSALS = frozenset(range(1, 8))  # likewise
-GREASE = frozenset(0x0A0A + 0x1010 * i for i in range(15))  # section 13.5
 
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """``struct Extension``."""
+    """``struct Extension``. Its data does not print: a room's name is in one."""
 
     extension_type: int
-    extension_data: bytes
+    extension_data: bytes = field(repr=False)
 
     def encode(self) -> bytes:
         """The wire form."""
@@ -99,13 +98,13 @@ class Capabilities:
         """Takes it from the wire."""
         return cls(*(reader.vector(read_uint16) for _ in range(5)))
 
-    def supports_extension(self, extension_type: int) -> bool:
-        """Whether a group with this extension may hold the client."""
-        return extension_type in DEFAULT_EXTENSIONS or extension_type in self.extensions
+    def supports_extensions(self, extension_types: Iterable[int]) -> bool:
+        """Whether the client knows all of these; as sets, for a hostile leaf lists many."""
+        return set(extension_types) <= DEFAULT_EXTENSIONS.union(self.extensions)
 
-    def supports_proposal(self, proposal_type: int) -> bool:
-        """Whether the client can take a proposal of this type."""
-        return proposal_type in DEFAULT_PROPOSALS or proposal_type in self.proposals
+    def supports_proposals(self, proposal_types: Iterable[int]) -> bool:
+        """Whether the client can take proposals of all these types."""
+        return set(proposal_types) <= DEFAULT_PROPOSALS.union(self.proposals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,8 @@ class RequiredCapabilities:
     def are_met_by(self, capabilities: Capabilities) -> bool:
         """Whether a client with these may be in the group."""
         return (
-            all(map(capabilities.supports_extension, self.extension_types))
-            and all(map(capabilities.supports_proposal, self.proposal_types))
+            capabilities.supports_extensions(self.extension_types)
+            and capabilities.supports_proposals(self.proposal_types)
             and set(self.credential_types) <= set(capabilities.credentials)
         )
 

@@ -1,7 +1,7 @@
 """Message framing as structures: RFC 9420 section 6."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeVar
 
@@ -16,7 +16,8 @@ from coterie.mls.codec import (
     encode_uint64,
 )
 from coterie.mls.commit import Commit
-from coterie.mls.key_package import MLS10, KeyPackage
+from coterie.mls.key_package import KeyPackage
+from coterie.mls.leaf_node import MLS10
 from coterie.mls.proposals import Proposal, read_proposal
 from coterie.mls.welcome import GroupInfo, Welcome
 
@@ -100,13 +101,13 @@ def read_content(reader: Reader, content_type: ContentType) -> Content:
 
 @dataclass(frozen=True, slots=True)
 class FramedContent:
-    """``struct FramedContent``."""
+    """``struct FramedContent``. The content does not print: it is what people say."""
 
     group_id: bytes
     epoch: int
     sender: Sender
     authenticated_data: bytes
-    content: Content
+    content: Content = field(repr=False)
 
     @property
     def content_type(self) -> ContentType:
@@ -259,7 +260,11 @@ def decode_message(encoded: bytes) -> MlsMessageBody:
         version = reader.uint16()
         if version != MLS10:
             raise RemoteProtocolError(f"protocol version {version}")
-        return _BODIES[_known(WireFormat, reader.uint16())](reader)
+        body = _BODIES[_known(WireFormat, reader.uint16())](reader)
+        # "it MUST verify that the version field of the KeyPackage has the same value" (section 10)
+        if isinstance(body, KeyPackage) and body.version != version:
+            raise RemoteProtocolError(f"key package of version {body.version} in one of {version}")
+        return body
 
     return decode(read, encoded)
 

@@ -26,7 +26,7 @@ from coterie.mls.key_package import NewLeaf
 from coterie.mls.key_schedule import EpochSecrets
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.policy import Policy, Proposed, TakeAll
-from coterie.mls.proposals import Proposal, Remove
+from coterie.mls.proposals import Proposal, Remove, Update
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.secret_tree import SecretTree
 from coterie.mls.suites import CipherSuite
@@ -221,8 +221,28 @@ class Group:
             after, message = self, encode_message(public)
         else:
             after, message = self._send_private(content)
-        own = Standing(reference, proposed, content.encode())
+        own = Standing(reference, replace(proposed, reference=reference), content.encode())
         return replace(after, own_proposals=(*after.own_proposals, (message, own))), message
+
+    def propose_update(
+        self, *, authenticated_data: bytes = b"", is_public: bool = False
+    ) -> tuple["Group", bytes]:
+        """An Update of our own leaf to a fresh key, whose private part waits here for the commit: section 12.1.2."""
+        private, public = self.suite.hpke.generate_key_pair()
+        own = self.own_leaf
+        leaf = LeafNode(
+            public,
+            own.signature_key,
+            own.credential,
+            own.capabilities,
+            LeafNodeSource.UPDATE,
+            own.extensions,
+        ).signed(self.suite, self.signature_private, self.group_id, self.own_leaf_index)
+        after, message = self.propose(
+            Update(leaf), authenticated_data=authenticated_data, is_public=is_public
+        )
+        keys = MappingProxyType({**self.update_keys, public: private})
+        return replace(after, update_keys=keys), message
 
     def accept_own_proposal(self, message: bytes) -> "Group":
         """Our own proposal has come back: now it stands."""

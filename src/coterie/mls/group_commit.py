@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from coterie.errors import RuleViolation
 from coterie.mls import key_schedule, message_protection, tree_math, treekem, validation
 from coterie.mls.commit import Commit, HpkeCiphertext
 from coterie.mls.extension import Extension, ExtensionType
@@ -17,16 +16,9 @@ from coterie.mls.framing import (
     encode_message,
 )
 from coterie.mls.group import Group
-from coterie.mls.group_context import GroupContext
-from coterie.mls.group_process import (
-    Applied,
-    apply_proposals,
-    combine_psks,
-    next_epoch,
-    own_keys,
-    resolve,
-)
+from coterie.mls.group_process import combine_psks, next_epoch, own_keys
 from coterie.mls.policy import Proposed
+from coterie.mls.proposal_list import Applied, apply_proposals, resolve
 from coterie.mls.proposals import Add, Proposal, Reference
 from coterie.mls.transcript_hash import confirmed_transcript_hash
 from coterie.mls.welcome import (
@@ -62,7 +54,8 @@ def commit(  # what a committer can choose
     """The group with its handshake ratchet advanced, and the commit with what follows from it.
 
     ``by_reference`` are references of standing proposals. A path is made unless ``force_path`` is off and the
-    proposals need none. Raises RuleViolation where the RFC or the policy refuses the result.
+    proposals need none. Raises RuleViolation where the RFC or the policy refuses the result, PskNotAvailable where
+    a PSK is not here.
     """
     suite = group.suite
     committer = Sender(SenderType.MEMBER, group.own_leaf_index)
@@ -71,25 +64,22 @@ def commit(  # what a committer can choose
     applied = apply_proposals(group, committer, proposed)
     group.policy.check_commit(group, group.own_leaf, proposed, applied.tree)
 
-    tree = applied.tree
-    private_keys = own_keys(group, applied, tree)
+    tree, extensions = applied.tree, applied.extensions
+    private_keys = own_keys(group, applied)
     commit_secret, path, new_path = Secret(bytes(suite.nh)), None, None
-    context = GroupContext(
-        suite.number,
-        group.group_id,
-        group.epoch + 1,
-        b"",
-        group.context.confirmed_transcript_hash,
-        applied.extensions,
-    )
     if force_path or validation.needs_path(proposed):
         new_path = treekem.new_path(
             suite, tree, group.own_leaf_index, group.new_leaf(), group.group_id
         )
+        validation.check_leaf_node(suite, new_path.leaf_node, extensions)
+        group.policy.check_leaf(new_path.leaf_node, group.own_leaf)
         tree, commit_secret = new_path.tree, new_path.commit_secret
-        context = replace(context, tree_hash=tree.tree_hash())
+        # "with the old confirmed transcript hash" (section 12.4.1)
+        provisional = group.context.following(
+            tree.tree_hash(), group.context.confirmed_transcript_hash, extensions
+        )
         path = treekem.encrypt_path(
-            suite, new_path, group.own_leaf_index, applied.added, context.encode()
+            suite, new_path, group.own_leaf_index, applied.added, provisional.encode()
         )
         gone = tree_math.direct_path(2 * group.own_leaf_index, tree.width)
         private_keys = {x: key for x, key in private_keys.items() if x not in gone}
@@ -101,13 +91,8 @@ def commit(  # what a committer can choose
     content = message_protection.sign(
         suite, wire_format, framed, group.context, group.signature_private
     )
-    context = replace(
-        context,
-        tree_hash=tree.tree_hash(),
-        confirmed_transcript_hash=confirmed_transcript_hash(
-            suite, group.interim_transcript_hash, content
-        ),
-    )
+    confirmed = confirmed_transcript_hash(suite, group.interim_transcript_hash, content)
+    context = group.context.following(tree.tree_hash(), confirmed, extensions)
     joiner = key_schedule.joiner_secret(
         suite, group.epoch_secrets.init_secret, commit_secret, context
     )
@@ -117,10 +102,10 @@ def commit(  # what a committer can choose
     after = next_epoch(group, context, tree, begun, MappingProxyType(private_keys), tag)
     welcome = None
     if applied.added:
-        extensions = list(group_info_extensions)
+        said = list(group_info_extensions)
         if tree_in_welcome:
-            extensions.append(Extension(ExtensionType.RATCHET_TREE, tree.encode()))
-        info = GroupInfo(context, tuple(extensions), tag, group.own_leaf_index).signed(
+            said.append(Extension(ExtensionType.RATCHET_TREE, tree.encode()))
+        info = GroupInfo(context, tuple(said), tag, group.own_leaf_index).signed(
             suite, group.signature_private
         )
         welcome = _welcome(after, applied, proposed, new_path, begun, info)
@@ -159,6 +144,4 @@ def _welcome(  # the parts of a Welcome
             package.init_key, b"Welcome", encrypted_info, secrets.encode()
         )
         sealed.append(EncryptedGroupSecrets(package.reference(), HpkeCiphertext(*ciphertext)))
-    if not sealed:
-        raise RuleViolation("welcome-for-nobody")
     return encode_message(Welcome(suite.number, tuple(sealed), encrypted_info))

@@ -1,10 +1,13 @@
 """The group context: RFC 9420 section 8.1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from coterie.errors import RuleViolation
 from coterie.mls.codec import Reader, encode_opaque, encode_uint16, encode_uint64
 from coterie.mls.extension import Extension, encode_extensions, read_extensions
-from coterie.mls.key_package import MLS10
+from coterie.mls.leaf_node import MLS10
+
+MAX_EPOCH = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,23 @@ class GroupContext:
             + encode_opaque(self.tree_hash)
             + encode_opaque(self.confirmed_transcript_hash)
             + encode_extensions(self.extensions)
+        )
+
+    def following(
+        self,
+        tree_hash: bytes,
+        confirmed_transcript_hash: bytes,
+        extensions: tuple[Extension, ...],
+    ) -> "GroupContext":
+        """Of the next epoch. Raises RuleViolation after the last one that has a number."""
+        if self.epoch == MAX_EPOCH:
+            raise RuleViolation("epoch-last")
+        return replace(
+            self,
+            epoch=self.epoch + 1,
+            tree_hash=tree_hash,
+            confirmed_transcript_hash=confirmed_transcript_hash,
+            extensions=extensions,
         )
 
     @classmethod

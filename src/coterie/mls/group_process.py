@@ -1,18 +1,18 @@
 """Taking a message of the group: RFC 9420 sections 6, 12.1 and 12.4.2.
 
-The order is that of cost and of certainty: first everything that all members can check, then the policy, then the
+The order is that of cost and of certainty: first everything that all members can check, the policy included, then the
 path's public part, then the path's secret for us (``PathNotReadable``), last the confirmation tag.
 """
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from coterie.errors import RuleViolation
+from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import key_schedule, message_protection, treekem, validation
 from coterie.mls.codec import decode
 from coterie.mls.commit import Commit, UpdatePath
-from coterie.mls.extension import Extension, ExtensionType, find_extension
+from coterie.mls.extension import ExtensionType, find_extension
 from coterie.mls.external_senders import read_external_senders
 from coterie.mls.framing import (
     AuthenticatedContent,
@@ -20,28 +20,34 @@ from coterie.mls.framing import (
     PublicMessage,
     Sender,
     SenderType,
-    WireFormat,
     decode_message,
 )
 from coterie.mls.group import PAST_RESUMPTION_PSKS, Group, Standing
 from coterie.mls.group_context import GroupContext
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.policy import Proposed
-from coterie.mls.proposals import (
-    Add,
-    ExternalInit,
-    GroupContextExtensions,
-    PreSharedKey,
-    Proposal,
-    Reference,
-    Remove,
-    Update,
-)
-from coterie.mls.psk import PreSharedKeyId, ResumptionPsk, psk_secret
+from coterie.mls.proposal_list import Applied, apply_proposals, replaced_leaf, resolve
+from coterie.mls.proposals import Add, Proposal
+from coterie.mls.psk import PreSharedKeyId, PskNotAvailable, ResumptionPsk, psk_secret
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.secret_tree import SecretTree
 from coterie.mls.transcript_hash import confirmed_transcript_hash
+from coterie.mls.treekem import PathNotReadable
 from coterie.secret import Secret
+
+__all__ = [
+    "ApplicationReceived",
+    "CommitReceived",
+    "ProposalReceived",
+    "Received",
+    "apply_proposals",  # from proposal_list, for policies that try a list out
+    "combine_psks",
+    "next_epoch",
+    "own_keys",
+    "process",
+    "resolve",
+    "standing_from",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class ApplicationReceived:
     sender: int
     sender_leaf: LeafNode
     authenticated_data: bytes
-    data: bytes
+    data: bytes = field(repr=False)
     generation: int
 
 
@@ -116,7 +122,7 @@ def process(group: Group, encoded: bytes) -> Received:
         # "MUST verify that the leaf index ... identifies a non-blank node" (section 6.3.2)
         if group.tree.leaf(sender.leaf_index) is None:
             raise RuleViolation("sender-blank", str(sender.leaf_index))
-        secret_tree, content = message_protection.unprotect_private(
+        secret_tree, content = message_protection.open_content(
             group.suite, message, sender, group.secret_tree
         )
         group, generation = replace(group, secret_tree=secret_tree), sender.generation
@@ -137,8 +143,8 @@ def _sender_of(group: Group, content: AuthenticatedContent) -> tuple[LeafNode | 
         case SenderType.EXTERNAL:
             found = find_extension(group.extensions, ExtensionType.EXTERNAL_SENDERS)
             senders = read_external_senders(found) if found is not None else ()
-            if sender.index >= len(senders) or isinstance(inside, bytes | Commit):
-                raise RuleViolation("external-sender")
+            if sender.index >= len(senders):
+                raise RuleViolation("external-sender-unknown", str(sender.index))
             return None, senders[sender.index].signature_key
         case SenderType.NEW_MEMBER_PROPOSAL:
             if not isinstance(inside, Add):
@@ -154,9 +160,12 @@ def _take(
     group: Group, content: AuthenticatedContent, sender_leaf: LeafNode | None, generation: int
 ) -> Received:
     framed = content.content
-    if isinstance(framed.content, bytes):
-        if sender_leaf is None or framed.sender.sender_type is not SenderType.MEMBER:
-            raise RuleViolation("application-sender")
+    if isinstance(framed.content, bytes | Commit):
+        # of an external sender, "The content_type of the message MUST be proposal" (section 6.1)
+        if sender_leaf is None:
+            raise RuleViolation("external-sender-content")
+        if isinstance(framed.content, Commit):
+            return _process_commit(group, content, framed.content, sender_leaf)
         return ApplicationReceived(
             group,
             framed.sender.index,
@@ -165,17 +174,14 @@ def _take(
             framed.content,
             generation,
         )
-    if isinstance(framed.content, Commit):
-        if sender_leaf is None:
-            raise RuleViolation("commit-sender")
-        return _process_commit(group, content, framed.content, sender_leaf)
     proposed = Proposed(framed.content, framed.sender)
     group.check_proposal(proposed)
     reference = group.reference_of(content)
     standing = Standing(reference, replace(proposed, reference=reference), content.encode())
-    kept = tuple(s for s in group.standing if s.reference != reference)
+    if all(s.reference != reference for s in group.standing):
+        group = replace(group, standing=(*group.standing, standing))
     return ProposalReceived(
-        replace(group, standing=(*kept, standing)),
+        group,
         framed.sender,
         sender_leaf,
         framed.authenticated_data,
@@ -183,126 +189,60 @@ def _take(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A proposal list, applied to a tree: section 12.3."""
-
-    tree: RatchetTree
-    extensions: tuple[Extension, ...]
-    added: tuple[int, ...]
-    updated: tuple[tuple[int, LeafNode], ...]
-    removed: tuple[int, ...]
-    psks: tuple[PreSharedKeyId, ...]
-    external_init: bytes | None
-
-
-def resolve(group: Group, commit: Commit, committer: Sender) -> tuple[Proposed, ...]:
-    """The commit's proposals with their senders. Raises RuleViolation for a reference that nobody knows."""
-    standing = {s.reference: s.proposed for s in group.standing}
-    found = []
-    for item in commit.proposals:
-        if isinstance(item, Reference):
-            proposed = standing.get(item.hash)
-            if proposed is None:
-                raise RuleViolation("unknown-proposal")
-            found.append(replace(proposed, reference=item.hash))
-        else:
-            found.append(Proposed(item, committer))
-    return tuple(found)
-
-
-def apply_proposals(group: Group, committer: Sender, proposals: Sequence[Proposed]) -> Applied:
-    """Checks each proposal and the list, then applies it. Raises RuleViolation."""
-    validation.check_list(group.tree, committer, proposals)
-    extensions = group.extensions
-    for p in proposals:
-        if isinstance(p.proposal, GroupContextExtensions):
-            extensions = p.proposal.extensions
-    for p in proposals:
-        validation.check_proposal(group.suite, group.tree, extensions, group.group_id, p)
-        group.policy.check_proposal(group, p)
-    tree = group.tree
-    updated = tuple(
-        (p.sender.index, p.proposal.leaf_node) for p in proposals if isinstance(p.proposal, Update)
-    )
-    for index, leaf in updated:
-        group.policy.check_leaf(leaf, tree.leaf(index))
-        tree = tree.with_leaf_updated(index, leaf)
-    removed = tuple(p.proposal.removed for p in proposals if isinstance(p.proposal, Remove))
-    for index in removed:
-        tree = tree.with_leaf_removed(index)
-    added = []
-    for p in proposals:
-        if isinstance(p.proposal, Add):
-            leaf = p.proposal.key_package.leaf_node
-            group.policy.check_leaf(leaf, None)
-            tree, index = tree.with_leaf_added(leaf)
-            added.append(index)
-    if added or updated:
-        validation.check_unique_keys(tree)
-        validation.check_credentials_supported(tree)
-    psks = tuple(p.proposal.psk for p in proposals if isinstance(p.proposal, PreSharedKey))
-    external_init = next(
-        (p.proposal.kem_output for p in proposals if isinstance(p.proposal, ExternalInit)), None
-    )
-    return Applied(tree, extensions, tuple(added), updated, removed, psks, external_init)
-
-
 def _process_commit(
     group: Group, content: AuthenticatedContent, commit: Commit, sender_leaf: LeafNode
 ) -> CommitReceived:
     committer = content.content.sender
     if content.auth.confirmation_tag is None:
-        raise RuleViolation("confirmation-tag-missing")
+        raise LocalProtocolError("a commit cannot be decoded without its confirmation tag")
     if committer == Sender(SenderType.MEMBER, group.own_leaf_index):
         raise RuleViolation("own-commit", "merge the pending one")
     proposals = resolve(group, commit, committer)
-    applied = apply_proposals(group, committer, proposals)
+    # "the path field MUST be populated" for these (section 12.4)
     if commit.path is None and validation.needs_path(proposals):
         raise RuleViolation("path-missing")
+    applied = apply_proposals(group, committer, proposals)
+    group.policy.check_commit(group, sender_leaf, proposals, applied.tree)
+    tree, committer_leaf = applied.tree, committer.index
+    if committer.sender_type is SenderType.NEW_MEMBER_COMMIT:
+        tree, (committer_leaf,) = tree.with_leaves_added([sender_leaf])
+        tree = tree.with_nodes([(2 * committer_leaf, None)])  # the path brings it in
+    if commit.path is not None:
+        tree = _merge_path(group, applied, tree, committer, committer_leaf, commit.path)
     committed = CommitReceived(
         group, committer, sender_leaf, content.content.authenticated_data, proposals
     )
-    tree, committer_leaf, new_leaves = applied.tree, committer.index, list(applied.added)
-    if committer.sender_type is SenderType.NEW_MEMBER_COMMIT:
-        tree, committer_leaf = tree.with_leaf_added(sender_leaf)
-        tree = tree.with_nodes([(2 * committer_leaf, None)])  # the path brings it in
-    group.policy.check_commit(group, sender_leaf, proposals, applied.tree)
-    if commit.path is not None:
-        tree = _merge_path(group, applied, tree, committer, committer_leaf, commit.path, new_leaves)
     if group.own_leaf_index in applied.removed:
         return replace(committed, is_removed=True)
-
-    context = GroupContext(
-        group.suite.number,
-        group.group_id,
-        group.epoch + 1,
-        tree.tree_hash(),
-        confirmed_transcript_hash(group.suite, group.interim_transcript_hash, content),
-        applied.extensions,
-    )
-    private_keys: Mapping[int, Secret] = own_keys(group, applied, tree)
-    commit_secret = Secret(bytes(group.suite.nh))
-    if commit.path is not None:
-        provisional = replace(
-            context, confirmed_transcript_hash=group.context.confirmed_transcript_hash
-        )
-        private_keys, commit_secret = treekem.open_path(
-            tree,
-            committer_leaf,
-            commit.path,
-            group.own_leaf_index,
-            private_keys,
-            new_leaves,
-            provisional.encode(),
-        )
+    confirmed = confirmed_transcript_hash(group.suite, group.interim_transcript_hash, content)
+    context = group.context.following(tree.tree_hash(), confirmed, applied.extensions)
     init_secret = group.epoch_secrets.init_secret
     if applied.external_init is not None:
         init_secret = _external_init_secret(group, applied.external_init)
+
+    # So far all members decide alike. From here on it is about our own secrets.
+    combined = combine_psks(group, applied.psks)
+    try:
+        private_keys: Mapping[int, Secret] = own_keys(group, applied)
+        commit_secret = Secret(bytes(group.suite.nh))
+        if commit.path is not None:
+            provisional = replace(
+                context, confirmed_transcript_hash=group.context.confirmed_transcript_hash
+            )
+            private_keys, commit_secret = treekem.open_path(
+                tree,
+                committer_leaf,
+                commit.path,
+                group.own_leaf_index,
+                private_keys,
+                applied.added,
+                provisional.encode(),
+            )
+    except PathNotReadable as error:
+        error.content = content
+        raise
     joiner = key_schedule.joiner_secret(group.suite, init_secret, commit_secret, context)
-    begun = key_schedule.begin_epoch(
-        group.suite, joiner, combine_psks(group, applied.psks), context
-    )
+    begun = key_schedule.begin_epoch(group.suite, joiner, combined, context)
     expected = group.suite.mac(begun.secrets.confirmation_key, context.confirmed_transcript_hash)
     if not hmac.compare_digest(expected, content.auth.confirmation_tag):
         raise RuleViolation("confirmation-tag")
@@ -312,46 +252,54 @@ def _process_commit(
     )
 
 
-def _merge_path(  # all of it is the commit's
+def _merge_path(
     group: Group,
     applied: Applied,
     tree: RatchetTree,
     committer: Sender,
     committer_leaf: int,
     path: UpdatePath,
-    new_leaves: Sequence[int],
 ) -> RatchetTree:
-    leaf = path.leaf_node
+    leaf, replaced = path.leaf_node, replaced_leaf(group, committer, applied)
     if leaf.source is not LeafNodeSource.COMMIT:
         raise RuleViolation("path-leaf-source")
+    # "MUST meet the same criteria as would the LeafNode in an Update for the removed leaf" (section 12.2)
+    if replaced is not None and replaced.encryption_key == leaf.encryption_key:
+        raise RuleViolation("path-leaf-key-unchanged")
     leaf.verify(group.suite, group.group_id, committer_leaf)
     validation.check_leaf_node(group.suite, leaf, applied.extensions)
-    is_member = committer.sender_type is SenderType.MEMBER
-    group.policy.check_leaf(leaf, group.tree.leaf(committer.index) if is_member else None)
-    tree = treekem.merge_path(tree, committer_leaf, path, new_leaves)
+    group.policy.check_leaf(leaf, replaced)
+    tree = treekem.merge_path(tree, committer_leaf, path, applied.added)
     validation.check_unique_keys(tree)
     validation.check_credentials_supported(tree)
     return tree
 
 
-def own_keys(group: Group, applied: Applied, tree: RatchetTree) -> dict[int, Secret]:
-    """Our private keys that are still of use: nodes blanked by the proposals lose theirs."""
+def own_keys(group: Group, applied: Applied) -> dict[int, Secret]:
+    """Our private keys that are still of use: nodes blanked by the proposals lose theirs.
+
+    Raises PathNotReadable where an Update of ours was taken whose key we don't have.
+    """
+    before, after = group.tree.nodes, applied.tree.nodes
     keys = {
         x: key
         for x, key in group.private_keys.items()
-        if x < len(tree.nodes)
-        and (node := applied.tree.nodes[x]) is not None
-        and (old := group.tree.nodes[x]) is not None
+        if x < len(after)
+        and (node := after[x]) is not None
+        and (old := before[x]) is not None
         and node.encryption_key == old.encryption_key
     }
     for index, leaf in applied.updated:
         if index == group.own_leaf_index:
-            keys[2 * index] = group.update_keys[leaf.encryption_key]
+            updated = group.update_keys.get(leaf.encryption_key)
+            if updated is None:
+                raise PathNotReadable("an Update of this member whose private key is not here")
+            keys[2 * index] = updated
     return keys
 
 
 def combine_psks(group: Group, psks: Sequence[PreSharedKeyId]) -> Secret:
-    """``psk_secret`` of a commit. Raises RuleViolation for a PSK that we do not have."""
+    """``psk_secret`` of a commit. Raises PskNotAvailable."""
     found = []
     for psk_id in psks:
         psk = group.policy.psk(psk_id)
@@ -366,7 +314,7 @@ def combine_psks(group: Group, psks: Sequence[PreSharedKeyId]) -> Secret:
                 else group.resumption_psks.get(psk_id.psk_epoch)
             )
         if psk is None:
-            raise RuleViolation("psk-unknown")
+            raise PskNotAvailable("a commit mixes in a PSK that is not here")
         found.append((psk_id, psk))
     return psk_secret(group.suite, found)
 
@@ -401,9 +349,12 @@ def next_epoch(  # a new epoch is all of these
 
 def _external_init_secret(group: Group, kem_output: bytes) -> Secret:
     private, _ = key_schedule.external_key_pair(group.suite, group.epoch_secrets.external_secret)
-    return group.suite.hpke.receive_and_export(
-        private, kem_output, key_schedule.EXTERNAL_INIT_LABEL, group.suite.nh
-    )
+    try:
+        return group.suite.hpke.receive_and_export(
+            private, kem_output, key_schedule.EXTERNAL_INIT_LABEL, group.suite.nh
+        )
+    except RemoteProtocolError as error:  # all members have this private key
+        raise RuleViolation("external-init-kem-output") from error
 
 
 def standing_from(group: Group, encoded: bytes) -> Standing:
@@ -411,6 +362,6 @@ def standing_from(group: Group, encoded: bytes) -> Standing:
     content = decode(AuthenticatedContent.decode, encoded)
     reference = group.reference_of(content)
     inside = content.content.content
-    if isinstance(inside, bytes | Commit) or content.wire_format is WireFormat.WELCOME:
-        raise RuleViolation("saved-proposal")
+    if isinstance(inside, bytes | Commit):
+        raise RemoteProtocolError("no proposal was saved")
     return Standing(reference, Proposed(inside, content.content.sender, reference), encoded)

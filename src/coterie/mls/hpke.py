@@ -103,7 +103,7 @@ class DhkemX25519:
 
     def load_private(self, private: Secret) -> X25519PrivateKey:
         """From 32 bytes."""
-        return _x25519_private(private.expose())
+        return X25519PrivateKey.from_private_bytes(private.expose())
 
     def load_public(self, public: bytes) -> X25519PublicKey:
         """From 32 bytes; a point of low order is refused."""
@@ -125,11 +125,7 @@ class DhkemX25519:
         return _extract_and_expand("sha256", self.kem_id, dh, enc + self.public_of(private), 32)
 
 
-@lru_cache(maxsize=256)  # loading one takes 57 µs, and a member opens under the same few keys
-def _x25519_private(private: bytes) -> X25519PrivateKey:
-    return X25519PrivateKey.from_private_bytes(private)
-
-
+# Public keys are kept loaded and checked; private ones never, since they must be gone once they were used.
 _PROBE = X25519PrivateKey.from_private_bytes(b"\x42" * 32)
 
 
@@ -271,7 +267,6 @@ def _x_wing(secret_m: bytes, secret_x: bytes, enc_x: bytes, public_x: bytes) -> 
     return hashlib.sha3_256(secret_m + secret_x + enc_x + public_x + b"\\.//^\\").digest()
 
 
-@lru_cache(maxsize=256)
 def _hybrid_private(seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     expanded = hashlib.shake_256(seed).digest(96)
     return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(

@@ -12,11 +12,10 @@ from coterie.mls.extension import (
     encode_extensions,
     read_extensions,
 )
+from coterie.mls.leaf_node import MLS10 as MLS10  # noqa: PLC0414  # its users look for it here
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.suites import CipherSuite, suite_of
 from coterie.secret import Secret
-
-MLS10 = 1  # ProtocolVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class KeyPackage:
 
     @classmethod
     def from_bytes(cls, encoded: bytes) -> "KeyPackage":
-        """Takes the only one there. Raises RemoteProtocolError."""
+        """Takes the only one there; ``validate`` comes after. Raises RemoteProtocolError."""
         return decode(cls.decode, encoded)
 
     def reference(self) -> bytes:
@@ -85,6 +84,7 @@ class KeyPackage:
         leaf = self.leaf_node
         if leaf.source is not LeafNodeSource.KEY_PACKAGE:
             raise RuleViolation("key-package-leaf-source")
+        leaf.check(suite)
         leaf.verify(suite)
         if not suite.verify_with_label(
             leaf.signature_key, b"KeyPackageTBS", self._tbs(), self.signature

@@ -16,6 +16,8 @@ from coterie.mls.extension import (
 from coterie.mls.suites import CipherSuite
 from coterie.secret import Secret
 
+MLS10 = 1  # ProtocolVersion
+
 
 class LeafNodeSource(IntEnum):
     """How a leaf came into the tree."""
@@ -101,6 +103,17 @@ class LeafNode:
         """The same under its own signature key."""
         tbs = self._tbs(group_id, leaf_index)
         return replace(self, signature=suite.sign_with_label(private, b"LeafNodeTBS", tbs))
+
+    def check(self, suite: CipherSuite) -> None:
+        """What a leaf says must fit together: sections 7.2 and 7.3. Raises RuleViolation."""
+        capabilities = self.capabilities
+        # "the credential type used in the LeafNode MUST be included in the credentials field"
+        if self.credential.credential_type not in capabilities.credentials:
+            raise RuleViolation("leaf-credential-type")
+        # "the ID for each extension in the extensions field is listed in ... capabilities.extensions"
+        if not capabilities.supports_extensions(e.extension_type for e in self.extensions):
+            raise RuleViolation("leaf-extension-unlisted")
+        suite.check_encapsulation_key(self.encryption_key)
 
     def verify(self, suite: CipherSuite, group_id: bytes = b"", leaf_index: int = 0) -> None:
         """Raises RuleViolation unless its signature holds at this place."""

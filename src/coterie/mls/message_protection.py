@@ -28,8 +28,8 @@ from coterie.mls.framing import (
     read_content,
 )
 from coterie.mls.group_context import GroupContext
-from coterie.mls.key_package import MLS10
 from coterie.mls.key_schedule import EpochSecrets
+from coterie.mls.leaf_node import MLS10
 from coterie.mls.secret_tree import (
     MessageKey,
     RatchetType,
@@ -175,12 +175,21 @@ def open_sender_data(
 
 
 def unprotect_private(
-    suite: CipherSuite, message: PrivateMessage, sender_data: SenderData, tree: SecretTree
-) -> tuple[SecretTree, AuthenticatedContent]:
-    """The secret tree without the key, and the content with its signature not yet verified.
+    suite: CipherSuite, message: PrivateMessage, epoch: EpochSecrets, tree: SecretTree
+) -> tuple[SecretTree, AuthenticatedContent, int]:
+    """The secret tree without the key, the content with its signature not yet verified, and the generation.
 
     Raises RemoteProtocolError.
     """
+    sender_data = open_sender_data(suite, message, epoch)
+    tree, content = open_content(suite, message, sender_data, tree)
+    return tree, content, sender_data.generation
+
+
+def open_content(
+    suite: CipherSuite, message: PrivateMessage, sender_data: SenderData, tree: SecretTree
+) -> tuple[SecretTree, AuthenticatedContent]:
+    """The second half of ``unprotect_private``, for who looks at the sender first. Raises RemoteProtocolError."""
     tree, message_key = tree.key_of(
         sender_data.leaf_index, _ratchet_of(message.content_type), sender_data.generation
     )

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 from coterie.errors import RemoteProtocolError
 from coterie.mls.codec import Reader, encode_opaque, encode_uint8, encode_uint16, encode_uint32
-from coterie.mls.extension import GREASE, Extension, encode_extensions, read_extensions
+from coterie.mls.extension import Extension, encode_extensions, read_extensions
 from coterie.mls.key_package import KeyPackage
 from coterie.mls.leaf_node import LeafNode
 from coterie.mls.psk import PreSharedKeyId, read_psk_id
@@ -120,7 +120,7 @@ class GroupContextExtensions:
 
 @dataclass(frozen=True, slots=True)
 class CustomProposal:
-    """A proposal of the application's, or of GREASE: ``opaque`` by agreement (section 12.1.8 and 13.5)."""
+    """A proposal of the application's: an ``opaque``, so that it can be carried without being known."""
 
     proposal_type: int
     data: bytes
@@ -163,7 +163,7 @@ def read_proposal(reader: Reader) -> Proposal:
         case ProposalType.GROUP_CONTEXT_EXTENSIONS:
             return GroupContextExtensions(read_extensions(reader))
         case _:
-            if number in GREASE or number >= _PRIVATE_USE:
+            if number >= _PRIVATE_USE:
                 return CustomProposal(number, reader.opaque())
             raise RemoteProtocolError(f"proposal type {number}")
 

@@ -9,6 +9,12 @@ from coterie.mls.codec import Reader, encode_opaque, encode_uint8, encode_uint16
 from coterie.mls.suites import CipherSuite
 from coterie.secret import Secret, derived
 
+MAX_PSKS = 2**16 - 1  # of one commit: PSKLabel counts them in 16 bits
+
+
+class PskNotAvailable(RemoteProtocolError):
+    """A commit or Welcome mixes in a pre-shared key that this client does not have; others may have it."""
+
 
 class ResumptionUsage(IntEnum):
     """``enum ResumptionPSKUsage``."""
@@ -62,8 +68,8 @@ def read_psk_id(reader: Reader) -> PreSharedKeyId:
         raise RemoteProtocolError(f"PSK type {psk_type}")
     try:
         usage = ResumptionUsage(reader.uint8())
-    except ValueError as error:
-        raise RemoteProtocolError(str(error)) from None
+    except ValueError:
+        raise RemoteProtocolError("resumption PSK usage unknown") from None
     return ResumptionPsk(usage, reader.opaque(), reader.uint64(), reader.opaque())
 
 

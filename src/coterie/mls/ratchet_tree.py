@@ -39,6 +39,14 @@ class ParentNode:
             + encode_vector(map(encode_uint32, self.unmerged_leaves))
         )
 
+    def hash(self, suite: CipherSuite, original_sibling_tree_hash: bytes) -> bytes:
+        """Its parent hash, as ``struct ParentHashInput`` has it: section 7.9."""
+        return suite.hash(
+            encode_opaque(self.encryption_key)
+            + encode_opaque(self.parent_hash)
+            + encode_opaque(original_sibling_tree_hash)
+        )
+
     @classmethod
     def decode(cls, reader: Reader) -> "ParentNode":
         """Takes it from the wire."""
@@ -67,6 +75,11 @@ def read_node(reader: Reader) -> Node:
     if node_type == 2:  # noqa: PLR2004  # enum NodeType
         return ParentNode.decode(reader)
     raise RemoteProtocolError(f"node type {node_type}")
+
+
+MAX_LEAVES = (
+    2**16
+)  # of a tree, blank ones too: hashing a message of a megabyte of blanks would take seconds
 
 
 class RatchetTree:
@@ -166,10 +179,8 @@ class RatchetTree:
             return self.suite.hash(b"\x01" + encode_uint32(leaf) + encoded)
         children = []
         for child in (tree_math.left(x), tree_math.right(x)):
-            if excluded and any(leaf in excluded for leaf in tree_math.leaves_below(child)):
-                children.append(self._compute_hash(child, excluded))
-            else:
-                children.append(self.tree_hash(child))
+            inside = {leaf for leaf in excluded if tree_math.is_below(2 * leaf, child)}
+            children.append(self._compute_hash(child, inside) if inside else self.tree_hash(child))
         if isinstance(node, ParentNode) and excluded:
             left = tuple(leaf for leaf in node.unmerged_leaves if leaf not in excluded)
             node = replace(node, unmerged_leaves=left)
@@ -189,11 +200,7 @@ class RatchetTree:
         original_sibling = (
             self._compute_hash(copath_child, excluded) if excluded else self.tree_hash(copath_child)
         )
-        return self.suite.hash(
-            encode_opaque(node.encryption_key)
-            + encode_opaque(node.parent_hash)
-            + encode_opaque(original_sibling)
-        )
+        return node.hash(self.suite, original_sibling)
 
     def verify_parent_hashes(self) -> None:
         """Section 7.9.2. Raises RuleViolation for a parent that no child accounts for."""
@@ -205,22 +212,24 @@ class RatchetTree:
     def _is_parent_hash_valid(self, x: int, node: ParentNode) -> bool:
         sides = (tree_math.left(x), tree_math.right(x))
         for child, copath_child in (sides, sides[::-1]):
-            resolution = self.resolution(child)
+            # "the intersection of P's unmerged_leaves with the subtree under C is equal to the resolution of C
+            # with D removed": so D is what the resolution has more
             unmerged = {
                 2 * leaf for leaf in node.unmerged_leaves if tree_math.is_below(2 * leaf, child)
             }
-            candidates = [d for d in resolution if unmerged == set(resolution) - {d}]
-            if not candidates:
+            resolution = set(self.resolution(child))
+            more = resolution - unmerged
+            if len(more) != 1 or not unmerged <= resolution:
                 continue
-            expected = self.parent_hash(x, copath_child)
-            if any(_stored_parent_hash(self.nodes[d]) == expected for d in candidates):
+            found = self.nodes[more.pop()]
+            if found is not None and found.parent_hash == self.parent_hash(x, copath_child):
                 return True
         return False
 
     # --- changes: each gives a new tree --------------------------------------------------------
 
     def with_nodes(self, changed: Iterable[tuple[int, Node | None]]) -> "RatchetTree":
-        """With these nodes in place of what was there."""
+        """With these nodes in place of what was there; of two for one place the later."""
         nodes, hashes = list(self.nodes), list(self._hashes)  # a known hash has known ones below it
         for x, node in changed:
             nodes[x] = node
@@ -231,30 +240,56 @@ class RatchetTree:
                 hashes[ancestor] = None
         return RatchetTree(self.suite, nodes, hashes)
 
-    def with_leaf_added(self, leaf: LeafNode) -> tuple["RatchetTree", int]:
-        """At the leftmost blank place, the tree doubled where there is none: section 7.7."""
-        index = next((i for i in range(self.width) if self.nodes[2 * i] is None), None)
+    def with_leaves_added(
+        self, leaves: Sequence[LeafNode]
+    ) -> tuple["RatchetTree", tuple[int, ...]]:
+        """Each at the leftmost blank place, the tree doubled where there is none: section 7.7.
+
+        Raises RuleViolation where the tree would grow beyond MAX_LEAVES.
+        """
+        if not leaves:
+            return self, ()
         tree = self
-        if index is None:
-            index = self.width
-            tree = self._extended()
-        changed: list[tuple[int, Node | None]] = [(2 * index, leaf)]
-        for x in tree_math.direct_path(2 * index, tree.width):
+        blank = [index for index in range(self.width) if self.nodes[2 * index] is None]
+        while len(blank) < len(leaves):
+            if tree.width == MAX_LEAVES:
+                raise RuleViolation("tree-too-large", f"more than {MAX_LEAVES} leaves")
+            blank += range(tree.width, 2 * tree.width)
+            tree = tree._extended()
+        indices = tuple(blank[: len(leaves)])
+        unmerged: dict[int, list[int]] = {}
+        for index in indices:
+            for x in tree_math.direct_path(2 * index, tree.width):
+                unmerged.setdefault(x, []).append(index)
+        changed: list[tuple[int, Node | None]] = [
+            (2 * index, leaf) for index, leaf in zip(indices, leaves, strict=True)
+        ]
+        for x, more in unmerged.items():
             node = tree.nodes[x]
             if isinstance(node, ParentNode):
-                unmerged = tuple(sorted((*node.unmerged_leaves, index)))
-                changed.append((x, replace(node, unmerged_leaves=unmerged)))
-        return tree.with_nodes(changed), index
+                both = tuple(sorted((*node.unmerged_leaves, *more)))
+                changed.append((x, replace(node, unmerged_leaves=both)))
+        return tree.with_nodes(changed), indices
 
-    def with_leaf_updated(self, index: int, leaf: LeafNode) -> "RatchetTree":
-        """Another leaf in that place, its direct path blank: section 12.1.2."""
-        blank = [(x, None) for x in tree_math.direct_path(2 * index, self.width)]
-        return self.with_nodes([(2 * index, leaf), *blank])
+    def with_leaves_updated(self, leaves: Sequence[tuple[int, LeafNode]]) -> "RatchetTree":
+        """Other leaves in those places, their direct paths blank: section 12.1.2."""
+        if not leaves:
+            return self
+        changed: list[tuple[int, Node | None]] = []
+        for index, leaf in leaves:
+            changed.append((2 * index, leaf))
+            changed += ((x, None) for x in tree_math.direct_path(2 * index, self.width))
+        return self.with_nodes(changed)
 
-    def with_leaf_removed(self, index: int) -> "RatchetTree":
-        """Leaf and direct path blank, the tree halved while its right half is empty: section 12.1.3."""
-        path = tree_math.direct_path(2 * index, self.width)
-        tree = self.with_nodes([(2 * index, None), *((x, None) for x in path)])
+    def with_leaves_removed(self, indices: Sequence[int]) -> "RatchetTree":
+        """Leaves and direct paths blank, the tree halved while its right half is empty: section 12.1.3."""
+        if not indices:
+            return self
+        tree = self.with_nodes(
+            (x, None)
+            for index in indices
+            for x in (2 * index, *tree_math.direct_path(2 * index, self.width))
+        )
         while tree.width > 1 and tree._is_empty(tree_math.right(tree.root)):
             half = tree_math.node_width(tree.width // 2)
             tree = RatchetTree(self.suite, tree.nodes[:half], tree._hashes[:half])
@@ -282,9 +317,11 @@ class RatchetTree:
             return reader.optional(read_node)
 
         nodes = list(decode(lambda reader: reader.vector(read_optional), encoded))
-        # "the last node MUST be non-blank"; a tree of parents alone cannot be
+        # "The receiver MUST check that the last node in ratchet_tree is non-blank"
         if not nodes or nodes[-1] is None:
             raise RuleViolation("ratchet-tree-trailing-blank")
+        if len(nodes) > tree_math.node_width(MAX_LEAVES):
+            raise RuleViolation("tree-too-large", f"{len(nodes)} nodes")
         width = 1
         while tree_math.node_width(width) < len(nodes):
             width *= 2
@@ -293,7 +330,3 @@ class RatchetTree:
             if node is not None and isinstance(node, LeafNode) != (x % 2 == 0):
                 raise RuleViolation("ratchet-tree-node-type", f"node {x}")
         return cls(suite, nodes)
-
-
-def _stored_parent_hash(node: Node | None) -> bytes | None:
-    return node.parent_hash if node is not None else None

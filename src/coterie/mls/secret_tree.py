@@ -1,21 +1,22 @@
 """The secret tree and its ratchets: RFC 9420 section 9.
 
-A value: taking a key gives a new tree that shares the rest, without the key. What was consumed is in neither the new
-tree nor its rows (the deletion schedule of section 9.2).
+A value: taking a key gives a new tree that shares the rest, without the key and without what it came from (the
+deletion schedule of section 9.2).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 
-from coterie.errors import RuleViolation
+from coterie.errors import LocalProtocolError, RuleViolation
 from coterie.mls import tree_math
 from coterie.mls.codec import Reader, encode_opaque, encode_uint32
 from coterie.mls.suites import CipherSuite
 from coterie.secret import Secret
 
-MAX_FORWARD = 1024  # generations that one message may skip; each costs two hashes
+MAX_FORWARD = 1024  # generations that a message may be ahead of the last one; each costs a hash
+LAST_GENERATION = 2**32 - 1  # never used: what follows it would have no number
 
 
 class RatchetType(IntEnum):
@@ -30,7 +31,7 @@ class MessageKey:
     """A key and nonce, for one message."""
 
     key: Secret
-    nonce: bytes
+    nonce: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,10 @@ class SecretTree:
     def next_key(self, leaf: int, which: RatchetType) -> tuple["SecretTree", int, MessageKey]:
         """For sending: the tree after it, the generation and its key."""
         tree, ratchet = self._opened(leaf, which)
-        key, following = self._step(ratchet)
-        return tree._with(leaf, which, following), ratchet.generation, key
+        if ratchet.generation == LAST_GENERATION:
+            raise LocalProtocolError("this epoch's messages are used up: commit first")
+        key, after = self._message_key(ratchet), self._following(ratchet)
+        return tree._with(leaf, which, after), ratchet.generation, key
 
     def key_of(
         self, leaf: int, which: RatchetType, generation: int
@@ -124,26 +127,28 @@ class SecretTree:
                     after = Ratchet(ratchet.secret, ratchet.generation, skipped)
                     return tree._with(leaf, which, after), key
             raise RuleViolation("generation", f"{generation}, the next is {ratchet.generation}")
-        if generation - ratchet.generation > MAX_FORWARD:
-            raise RuleViolation("generation", f"{generation} after {ratchet.generation}")
+        last = ratchet.generation - 1
+        if generation - last > MAX_FORWARD or generation == LAST_GENERATION:
+            raise RuleViolation("generation", f"{generation}, the last was {last}")
         kept = list(ratchet.skipped)
         while ratchet.generation < generation:
-            key, following = self._step(ratchet)
-            if self.keep_skipped:
-                kept.append((ratchet.generation, key))
-            ratchet = following
-        key, ratchet = self._step(ratchet)
+            if generation - ratchet.generation <= self.keep_skipped:
+                kept.append((ratchet.generation, self._message_key(ratchet)))
+            ratchet = self._following(ratchet)
         skipped = tuple(kept[-self.keep_skipped :]) if self.keep_skipped else ()
-        return tree._with(leaf, which, Ratchet(ratchet.secret, ratchet.generation, skipped)), key
+        after = replace(self._following(ratchet), skipped=skipped)
+        return tree._with(leaf, which, after), self._message_key(ratchet)
 
-    def _step(self, ratchet: Ratchet) -> tuple[MessageKey, Ratchet]:
+    def _message_key(self, ratchet: Ratchet) -> MessageKey:
         suite, generation = self._suite, ratchet.generation
-        if generation >= 2**32 - 1:
-            raise RuleViolation("generation", "the ratchet has no more")
         key = suite.derive_tree_secret(ratchet.secret, b"key", generation, suite.nk)
         nonce = suite.derive_tree_secret(ratchet.secret, b"nonce", generation, suite.nn)
+        return MessageKey(key, nonce.expose())
+
+    def _following(self, ratchet: Ratchet) -> Ratchet:
+        suite, generation = self._suite, ratchet.generation
         secret = suite.derive_tree_secret(ratchet.secret, b"secret", generation, suite.nh)
-        return MessageKey(key, nonce.expose()), Ratchet(secret, generation + 1, ratchet.skipped)
+        return Ratchet(secret, generation + 1, ratchet.skipped)
 
     def _opened(self, leaf: int, which: RatchetType) -> tuple["SecretTree", Ratchet]:
         """The leaf's ratchet, and a tree in which the secrets on the way to it are split."""
@@ -176,35 +181,6 @@ class SecretTree:
         return SecretTree(
             self._suite, self.n_leaves, self.node_secrets, ratchets, self.keep_skipped
         )
-
-    # --- rows ----------------------------------------------------------------------------------
-
-    def rows(self) -> Iterator[tuple[bytes, Secret | Ratchet]]:
-        """Keys of rows with the objects that they stand for; ``encode_row`` turns one into bytes."""
-        for node, secret in self.node_secrets.items():
-            yield b"n" + encode_uint32(node), secret
-        for (leaf, which), ratchet in self.ratchets.items():
-            yield b"r" + encode_uint32(leaf) + bytes([which]), ratchet
-
-    @classmethod
-    def load(
-        cls, suite: CipherSuite, n_leaves: int, rows: Mapping[bytes, bytes], keep_skipped: int = 0
-    ) -> "SecretTree":
-        """From the rows that ``rows`` and ``encode_row`` gave."""
-        nodes: dict[int, Secret] = {}
-        ratchets: dict[RatchetId, Ratchet] = {}
-        for key, value in rows.items():
-            number = int.from_bytes(key[1:5], "big")
-            if key[:1] == b"n":
-                nodes[number] = Secret(value)
-            else:
-                ratchets[number, RatchetType(key[5])] = Ratchet.decode(Reader(value))
-        return cls(suite, n_leaves, nodes, ratchets, keep_skipped)
-
-
-def encode_row(value: Secret | Ratchet) -> bytes:
-    """The bytes of an object that ``SecretTree.rows`` gave."""
-    return value.encode() if isinstance(value, Ratchet) else value.expose()
 
 
 def sender_data_key_and_nonce(

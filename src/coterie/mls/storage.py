@@ -4,11 +4,11 @@ A message changes one ratchet's row, a commit its path and the epoch's rows, nev
 no row. Rows hold keys: keep them encrypted.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import assert_never
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from coterie.errors import StorageError
+from coterie.errors import RemoteProtocolError, StorageError
 from coterie.mls.codec import (
     Reader,
     decode,
@@ -17,74 +17,91 @@ from coterie.mls.codec import (
     encode_uint32,
     encode_uint64,
 )
-from coterie.mls.framing import AuthenticatedContent
 from coterie.mls.group import Group, Standing
 from coterie.mls.group_context import GroupContext
 from coterie.mls.group_process import standing_from
 from coterie.mls.key_schedule import EpochSecrets
-from coterie.mls.leaf_node import LeafNode
 from coterie.mls.policy import Policy
-from coterie.mls.ratchet_tree import Node, ParentNode, RatchetTree, encode_node, read_node
-from coterie.mls.secret_tree import Ratchet, SecretTree, encode_row
+from coterie.mls.ratchet_tree import Node, RatchetTree, encode_node, read_node
+from coterie.mls.secret_tree import Ratchet, RatchetId, RatchetType, SecretTree
 from coterie.mls.suites import suite_of
 from coterie.secret import Secret
 
 VERSION = 1  # of the rows
-_HEAD, _SECRETS, _NODE, _KEY, _SECRET_TREE, _STANDING, _OWN, _UPDATE, _PSK = (
-    b"h", b"e", b"t", b"k", b"s", b"p", b"o", b"u", b"r",
-)  # fmt: skip
+
+_HEAD, _SECRETS = b"h", b"e"  # one row each
+_NODE, _PRIVATE_KEY = b"t", b"k"  # by node index: of the ratchet tree, and our keys in it
+_NODE_SECRET, _RATCHET = b"n", b"a"  # of the secret tree: by node index, by leaf index and type
+_STANDING, _OWN = b"p", b"o"  # proposals: by place and reference, by reference
+_UPDATE, _PSK = b"u", b"r"  # by public key, by epoch
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Rows to write and keys of rows to delete."""
 
-    put: Mapping[bytes, bytes]
+    put: Mapping[bytes, bytes] = field(repr=False)
     delete: tuple[bytes, ...]
 
 
-_Row = EpochSecrets | Standing | tuple[bytes, Standing] | Node | Secret | Ratchet
+class _Difference:
+    """Collects it kind by kind. Unchanged objects are told by identity, so nothing is encoded to be compared."""
+
+    def __init__(self, old: Group | None, new: Group) -> None:
+        self._old, self._new = old, new
+        self.put: dict[bytes, bytes] = {}
+        self.delete: list[bytes] = []
+
+    def add(
+        self,
+        kind: bytes,
+        part: Callable[[Group], Mapping[K, V]],
+        key: Callable[[K], bytes],
+        encode: Callable[[V], bytes],
+    ) -> None:
+        """Rows of one kind."""
+        old: Mapping[K, V] = part(self._old) if self._old is not None else {}
+        new = part(self._new)
+        if old is new:
+            return
+        for k, value in new.items():
+            if old.get(k) is not value:
+                self.put[kind + key(k)] = encode(value)
+        self.delete += (kind + key(k) for k in old if k not in new)
 
 
-def _parts(group: Group) -> Iterator[tuple[bytes, _Row]]:
-    """Every row's key with the object behind it, unencoded: unchanged ones are told by identity."""
-    for x, node in enumerate(group.tree.nodes):
-        if node is not None:
-            yield _NODE + encode_uint32(x), node
-    for x, key in group.private_keys.items():
-        yield _KEY + encode_uint32(x), key
-    for row, value in group.secret_tree.rows():
-        yield _SECRET_TREE + row, value
-    for standing in group.standing:
-        yield _STANDING + standing.reference, standing
-    for message, standing in group.own_proposals:
-        yield _OWN + standing.reference, (message, standing)
-    for public, key in group.update_keys.items():
-        yield _UPDATE + public, key
-    for epoch, key in group.resumption_psks.items():
-        yield _PSK + encode_uint64(epoch), key
-    yield _SECRETS, group.epoch_secrets
+def rows(group: Group) -> dict[bytes, bytes]:
+    """All rows of a group."""
+    return dict(changes(None, group).put)
 
 
-def _encode(value: _Row) -> bytes:
-    match value:
-        case EpochSecrets():
-            return value.encode()
-        case Standing(_, _, message):
-            return message
-        case (message, standing):
-            return encode_opaque(message) + standing.message
-        case LeafNode() | ParentNode():
-            return encode_node(value)
-        case Secret() | Ratchet():
-            return encode_row(value)
-        case _:
-            assert_never(value)
+def changes(old: Group | None, new: Group) -> Changes:
+    """What to write and delete to get from the rows of ``old`` to those of ``new``."""
+    differ = _Difference(old, new)
+    head = _head(new)
+    if old is None or head != _head(old):
+        differ.put[_HEAD] = head
+    if old is None or old.epoch_secrets is not new.epoch_secrets:
+        differ.put[_SECRETS] = new.epoch_secrets.encode()
+    if old is None or old.tree is not new.tree:
+        differ.add(_NODE, _nodes, encode_uint32, encode_node)
+    differ.add(_PRIVATE_KEY, lambda g: g.private_keys, encode_uint32, Secret.expose)
+    differ.add(_NODE_SECRET, lambda g: g.secret_tree.node_secrets, encode_uint32, Secret.expose)
+    differ.add(_RATCHET, lambda g: g.secret_tree.ratchets, _ratchet_key, Ratchet.encode)
+    if old is None or old.standing is not new.standing:
+        differ.add(_STANDING, _places, _place_key, _encode_standing)
+    if old is None or old.own_proposals is not new.own_proposals:
+        differ.add(_OWN, _sent, bytes, _encode_own)
+    differ.add(_UPDATE, lambda g: g.update_keys, bytes, Secret.expose)
+    differ.add(_PSK, lambda g: g.resumption_psks, encode_uint64, Secret.expose)
+    return Changes(differ.put, tuple(differ.delete))
 
 
 def _head(group: Group) -> bytes:
-    """The small row that every step may change."""
-    order = b"".join(encode_opaque(s.reference) for s in group.standing)
+    """The row that says what the others are of."""
     return (
         encode_uint8(VERSION)
         + encode_opaque(group.context.encode())
@@ -94,40 +111,64 @@ def _head(group: Group) -> bytes:
         + encode_uint32(group.tree.width)
         + encode_uint32(group.secret_tree.n_leaves)
         + encode_uint32(group.secret_tree.keep_skipped)
-        + encode_opaque(order)
     )
 
 
-def rows(group: Group) -> dict[bytes, bytes]:
-    """All rows of a group."""
-    return {_HEAD: _head(group)} | {key: _encode(value) for key, value in _parts(group)}
+def _nodes(group: Group) -> dict[int, Node]:
+    return {x: node for x, node in enumerate(group.tree.nodes) if node is not None}
 
 
-def changes(old: Group | None, new: Group) -> Changes:
-    """What to write and delete to get from the rows of ``old`` to those of ``new``."""
-    if old is None:
-        return Changes(rows(new), ())
-    before = dict(_parts(old))
-    after = dict(_parts(new))
-    put = {key: _encode(value) for key, value in after.items() if before.get(key) is not value}
-    head = _head(new)
-    if head != _head(old):
-        put[_HEAD] = head
-    return Changes(put, tuple(key for key in before if key not in after))
+def _ratchet_key(ratchet_id: RatchetId) -> bytes:
+    leaf, which = ratchet_id
+    return encode_uint32(leaf) + encode_uint8(which)
+
+
+def _places(group: Group) -> dict[tuple[int, bytes], Standing]:
+    """Proposals only come behind one another, until a new epoch forgets them: a place is for good."""
+    return {(place, s.reference): s for place, s in enumerate(group.standing)}
+
+
+def _place_key(place: tuple[int, bytes]) -> bytes:
+    return encode_uint32(place[0]) + place[1]
+
+
+def _encode_standing(standing: Standing) -> bytes:
+    return standing.message
+
+
+def _sent(group: Group) -> dict[bytes, tuple[bytes, Standing]]:
+    return {sent[1].reference: sent for sent in group.own_proposals}
+
+
+def _encode_own(sent: tuple[bytes, Standing]) -> bytes:
+    message, standing = sent
+    return encode_opaque(message) + standing.message
 
 
 def load(saved: Mapping[bytes, bytes], policy: Policy) -> Group:
     """The group that ``saved`` are the rows of. Raises StorageError."""
+    try:
+        version = saved[_HEAD][0]
+        if version == VERSION:
+            return _load(saved, policy)
+    except (RemoteProtocolError, KeyError, IndexError, ValueError) as error:
+        raise StorageError("a group's rows are damaged or incomplete") from error
+    raise StorageError(f"a group's rows are of version {version}, known is {VERSION}")
+
+
+def _load(saved: Mapping[bytes, bytes], policy: Policy) -> Group:
     by_kind: dict[bytes, dict[bytes, bytes]] = {}
     for key, value in saved.items():
         by_kind.setdefault(key[:1], {})[key[1:]] = value
-    try:
-        head = Reader(by_kind[_HEAD][b""])
-        version = head.uint8()
-    except KeyError as error:
-        raise StorageError("a group's rows are incomplete") from error
-    if version != VERSION:
-        raise StorageError(f"a group's rows are of version {version}, known is {VERSION}")
+
+    def secrets_of(kind: bytes) -> dict[int, Secret]:
+        return {
+            int.from_bytes(key, "big"): Secret(value)
+            for key, value in by_kind.get(kind, {}).items()
+        }
+
+    head = Reader(saved[_HEAD])
+    head.uint8()  # the version
     context = decode(GroupContext.decode, head.opaque())
     confirmation_tag, own_leaf_index = head.opaque(), head.uint32()
     signature_private = Secret(head.opaque())
@@ -136,39 +177,34 @@ def load(saved: Mapping[bytes, bytes], policy: Policy) -> Group:
     nodes: list[Node | None] = [None] * (2 * width - 1)
     for key, value in by_kind.get(_NODE, {}).items():
         nodes[int.from_bytes(key, "big")] = decode(read_node, value)
+    ratchets = {
+        (int.from_bytes(key[:4], "big"), RatchetType(key[4])): decode(Ratchet.decode, value)
+        for key, value in by_kind.get(_RATCHET, {}).items()
+    }
     group = Group(
         suite,
         context,
         RatchetTree(suite, nodes),
-        decode(EpochSecrets.decode, by_kind[_SECRETS][b""]),
-        SecretTree.load(suite, n_leaves, by_kind.get(_SECRET_TREE, {}), keep_skipped),
+        decode(EpochSecrets.decode, saved[_SECRETS]),
+        SecretTree(suite, n_leaves, secrets_of(_NODE_SECRET), ratchets, keep_skipped),
         confirmation_tag,
         own_leaf_index,
         signature_private,
-        {int.from_bytes(k, "big"): Secret(v) for k, v in by_kind.get(_KEY, {}).items()},
-        update_keys={k: Secret(v) for k, v in by_kind.get(_UPDATE, {}).items()},
-        resumption_psks={
-            int.from_bytes(k, "big"): Secret(v) for k, v in by_kind.get(_PSK, {}).items()
-        },
+        secrets_of(_PRIVATE_KEY),
+        update_keys={key: Secret(value) for key, value in by_kind.get(_UPDATE, {}).items()},
+        resumption_psks=secrets_of(_PSK),
         policy=policy,
     )
-    order = decode(_read_all, head.opaque())
-    standing = by_kind.get(_STANDING, {})
-    own = []
-    for value in by_kind.get(_OWN, {}).values():
-        reader = Reader(value)
-        message = reader.opaque()
-        content = AuthenticatedContent.decode(reader)
-        own.append((message, standing_from(group, content.encode())))
+    standing = [
+        standing_from(group, value) for _, value in sorted(by_kind.get(_STANDING, {}).items())
+    ]
+    own = [decode(_read_own, value) for value in by_kind.get(_OWN, {}).values()]
     return replace(
         group,
-        standing=tuple(standing_from(group, standing[reference]) for reference in order),
-        own_proposals=tuple(own),
+        standing=tuple(standing),
+        own_proposals=tuple((message, standing_from(group, content)) for message, content in own),
     )
 
 
-def _read_all(reader: Reader) -> tuple[bytes, ...]:
-    found = []
-    while not reader.is_at_end:
-        found.append(reader.opaque())
-    return tuple(found)
+def _read_own(reader: Reader) -> tuple[bytes, bytes]:
+    return reader.opaque(), reader.rest()

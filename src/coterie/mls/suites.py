@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from coterie.errors import RemoteProtocolError, RuleViolation
 from coterie.mls import hpke
-from coterie.mls.codec import encode_opaque, encode_uint16, encode_uint32
+from coterie.mls.codec import encode_opaque, encode_uint32
 from coterie.secret import Secret
+
+AEAD_TAG_SIZE = 16  # bytes, of all three AEADs
 
 
 class SignatureScheme(Protocol):
@@ -50,7 +52,7 @@ class _Ed25519:
         return True
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)  # our own, which lasts as long as the device
 def _ed25519_private(private: bytes) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(private)
 
@@ -242,8 +244,3 @@ def suite_of(number: int) -> CipherSuite:
         return SUITES[number]
     except KeyError:
         raise RuleViolation("cipher-suite", f"{number} is not supported") from None
-
-
-def encode_suite(suite: CipherSuite) -> bytes:
-    """2 bytes."""
-    return encode_uint16(suite.number)

@@ -44,8 +44,8 @@ def sibling(x: int) -> int:
 
 def direct_path(x: int, n_leaves: int) -> list[int]:
     """The ancestors, from the parent to the root."""
-    top, path = root(n_leaves), []
-    while x != top:
+    path = []
+    for _ in range(level(x), level(root(n_leaves))):
         x = parent(x)
         path.append(x)
     return path
@@ -55,9 +55,3 @@ def is_below(x: int, top: int) -> bool:
     """Whether ``x`` is in the subtree of ``top``, which counts as below itself."""
     reach = (1 << level(top)) - 1
     return top - reach <= x <= top + reach
-
-
-def leaves_below(x: int) -> range:
-    """The leaf indices in the subtree of a node."""
-    reach = (1 << level(x)) - 1
-    return range((x - reach) // 2, (x + reach) // 2 + 1)

@@ -12,18 +12,22 @@ from dataclasses import dataclass
 from coterie.errors import RemoteProtocolError, RuleViolation
 from coterie.mls import tree_math
 from coterie.mls.commit import HpkeCiphertext, UpdatePath, UpdatePathNode
+from coterie.mls.framing import AuthenticatedContent
 from coterie.mls.key_package import NewLeaf
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.ratchet_tree import Node, ParentNode, RatchetTree
-from coterie.mls.suites import CipherSuite
+from coterie.mls.suites import AEAD_TAG_SIZE, CipherSuite
 from coterie.secret import Secret, derived
 
 
 class PathNotReadable(RemoteProtocolError):
     """Everything public is in order, but the path does not open for this member, or not to the keys it promises.
 
-    Others may have taken the commit: this member is stuck, and the entry is not known to be dead.
+    Others may have taken the commit: this member is stuck, and the entry is not known to be dead. ``content`` is the
+    commit, whose signature holds, where ``process`` raised it.
     """
+
+    content: AuthenticatedContent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,10 @@ def new_path(
 ) -> NewPath:
     """Fresh keys for a leaf and every node of its filtered direct path: section 7.5."""
     secret = Secret(secrets.token_bytes(suite.nh))
-    path_secrets, private_keys, public_keys = [], {}, []
+    path_secrets, private_keys, public_keys = [], {}, {}
     for node, _ in tree.filtered_direct_path(leaf_index):
         path_secrets.append((node, derived("mls.path_secret", secret)))
-        private_keys[node], public = node_key_pair(suite, secret)
-        public_keys.append((node, public))
+        private_keys[node], public_keys[node] = node_key_pair(suite, secret)
         secret = suite.derive_secret(secret, b"path")
     tree, parent_hash = _with_path(tree, leaf_index, public_keys)
     private_keys[2 * leaf_index], encryption_key = suite.hpke.generate_key_pair()
@@ -103,20 +106,25 @@ def merge_path(
     if len(path.nodes) != len(filtered):
         raise RuleViolation("path-length", f"{len(path.nodes)} nodes, must be {len(filtered)}")
     excluded = {2 * index for index in new_leaves}
+    sizes = (suite.hpke.kem.enc_size, suite.nh + AEAD_TAG_SIZE)
     for (node, copath), given in zip(filtered, path.nodes, strict=True):
         expected = sum(x not in excluded for x in tree.resolution(copath))
         if len(given.encrypted_path_secret) != expected:
             raise RuleViolation("path-ciphertexts", f"node {node}")
         suite.check_encapsulation_key(given.encryption_key)
+        # Nobody could open one of another size: seen by all, so that it can't make only some stuck.
+        if any(_sizes(c) != sizes for c in given.encrypted_path_secret):
+            raise RuleViolation("path-ciphertext-size", f"node {node}")
     suite.check_encapsulation_key(path.leaf_node.encryption_key)
     keys = [given.encryption_key for given in path.nodes] + [path.leaf_node.encryption_key]
-    # "encryption keys ... in the path ... MUST be different from all others in the tree" (sections 7.3, 12.4.2)
+    # "Verify that none of the public keys in the UpdatePath appear in any node of the new ratchet tree", and "that
+    # the encryption_key value in the LeafNode is different from the committer's current leaf node" (section 12.4.2)
     known = {node.encryption_key for node in tree.nodes if node is not None}
     if len(set(keys)) != len(keys) or not known.isdisjoint(keys):
         raise RuleViolation("path-key-reused")
-    public_keys = [
-        (node, given.encryption_key) for (node, _), given in zip(filtered, path.nodes, strict=True)
-    ]
+    public_keys = {
+        node: given.encryption_key for (node, _), given in zip(filtered, path.nodes, strict=True)
+    }
     tree, parent_hash = _with_path(tree, leaf_index, public_keys)
     if path.leaf_node.parent_hash != parent_hash:
         raise RuleViolation("path-parent-hash")
@@ -184,23 +192,27 @@ def keys_from_path_secret(
     return keys
 
 
+def _sizes(sealed: HpkeCiphertext) -> tuple[int, int]:
+    return len(sealed.kem_output), len(sealed.ciphertext)
+
+
 def node_key_pair(suite: CipherSuite, path_secret: Secret) -> tuple[Secret, bytes]:
     """``node_priv`` and ``node_pub``: section 7.4."""
     return suite.hpke.kem.derive_key_pair(suite.derive_secret(path_secret, b"node"))
 
 
 def _with_path(
-    tree: RatchetTree, leaf_index: int, public_keys: list[tuple[int, bytes]]
+    tree: RatchetTree, leaf_index: int, public_keys: Mapping[int, bytes]
 ) -> tuple[RatchetTree, bytes]:
     """The direct path blank but for these keys, with parent hashes from the root down; and the leaf's."""
-    keys = dict(public_keys)
-    blank: list[tuple[int, Node | None]] = [
-        (x, None) for x in tree_math.direct_path(2 * leaf_index, tree.width) if x not in keys
-    ]
-    copaths = dict(tree.filtered_direct_path(leaf_index))
-    tree = tree.with_nodes([*blank, *((node, ParentNode(key, b"")) for node, key in public_keys)])
+    changed: dict[int, Node | None] = dict.fromkeys(
+        tree_math.direct_path(2 * leaf_index, tree.width)
+    )
     parent_hash = b""
-    for node, key in reversed(public_keys):
-        tree = tree.with_nodes([(node, ParentNode(key, parent_hash))])
-        parent_hash = tree.parent_hash(node, copaths[node])
-    return tree, parent_hash
+    for node, copath in reversed(tree.filtered_direct_path(leaf_index)):
+        parent = ParentNode(public_keys[node], parent_hash)
+        changed[node] = parent
+        parent_hash = parent.hash(
+            tree.suite, tree.tree_hash(copath)
+        )  # the path leaves copaths alone
+    return tree.with_nodes(changed.items()), parent_hash

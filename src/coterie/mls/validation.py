@@ -3,20 +3,22 @@
 Each function raises RuleViolation with the rule's id. Nothing here decrypts or changes anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import assert_never
 
 from coterie.errors import RuleViolation
+from coterie.mls import tree_math
 from coterie.mls.codec import decode
 from coterie.mls.extension import (
     DEFAULT_PROPOSALS,
-    GREASE,
     Extension,
     ExtensionType,
     RequiredCapabilities,
     find_extension,
 )
 from coterie.mls.framing import Sender, SenderType
-from coterie.mls.leaf_node import LeafNode, LeafNodeSource
+from coterie.mls.leaf_node import MLS10, LeafNode, LeafNodeSource
 from coterie.mls.policy import Proposed
 from coterie.mls.proposals import (
     Add,
@@ -29,65 +31,62 @@ from coterie.mls.proposals import (
     Remove,
     Update,
 )
-from coterie.mls.psk import ResumptionPsk, ResumptionUsage
-from coterie.mls.ratchet_tree import RatchetTree
+from coterie.mls.psk import MAX_PSKS, ResumptionPsk, ResumptionUsage
+from coterie.mls.ratchet_tree import ParentNode, RatchetTree
 from coterie.mls.suites import CipherSuite
 
 
-def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabilities | None:
-    """The group's ``required_capabilities``, if it has any."""
+@lru_cache(maxsize=64)  # every leaf is held to the same few
+def _required(data: bytes) -> RequiredCapabilities:
+    return decode(RequiredCapabilities.decode, data)
+
+
+def _check_support(leaf: LeafNode, extensions: Sequence[Extension], index: str = "") -> None:
+    """A leaf in a group with these extensions: sections 11.1 and 13.4."""
     data = find_extension(extensions, ExtensionType.REQUIRED_CAPABILITIES)
-    return None if data is None else decode(RequiredCapabilities.decode, data)
+    # "the required extensions, proposals, and credential types MUST be listed in ... capabilities" (section 7.3)
+    if data is not None and not _required(data).are_met_by(leaf.capabilities):
+        raise RuleViolation("required-capabilities", index)
+    # "The capabilities field MUST indicate support for each extension in the GroupContext" (section 13.4)
+    if not leaf.capabilities.supports_extensions(e.extension_type for e in extensions):
+        raise RuleViolation("group-extension-unsupported", index)
 
 
 def check_leaf_node(suite: CipherSuite, leaf: LeafNode, extensions: Sequence[Extension]) -> None:
     """Section 7.3, but for the signature, the tree, the clock and the application."""
-    capabilities = leaf.capabilities
-    required = required_capabilities(extensions)
-    if required is not None and not required.are_met_by(capabilities):
-        raise RuleViolation("leaf-required-capabilities")
-    # "Verify that the credential type is supported by all members": by itself first (section 7.2)
-    if leaf.credential.credential_type not in capabilities.credentials:
-        raise RuleViolation("leaf-credential-type")
-    # "the extensions in the LeafNode are supported by checking that the ID for each extension ... is listed"
-    if not all(capabilities.supports_extension(e.extension_type) for e in leaf.extensions):
-        raise RuleViolation("leaf-extension-unlisted")
-    # "the GroupContext extensions ... MUST be listed by all members" (section 13.4)
-    if not all(capabilities.supports_extension(e.extension_type) for e in extensions):
-        raise RuleViolation("leaf-group-extension")
-    suite.check_encapsulation_key(leaf.encryption_key)
+    leaf.check(suite)
+    _check_support(leaf, extensions)
 
 
 def check_tree(tree: RatchetTree, group_id: bytes, extensions: Sequence[Extension]) -> None:
-    """All leaves of a tree that was joined, and what must be unlike between them: sections 7.3 and 12.4.3.1."""
-    for index, leaf in tree.leaves():
-        leaf.verify(tree.suite, group_id, index)
-        check_leaf_node(tree.suite, leaf, extensions)
+    """A tree that was joined, but for its parent hashes: sections 7.3 and 12.4.3.1."""
     check_unique_keys(tree)
     check_credentials_supported(tree)
-    for x in range(1, len(tree.nodes), 2):
-        node = tree.nodes[x]
-        if node is None:
-            continue
-        tree.suite.check_encapsulation_key(node.encryption_key)
-        for index in getattr(node, "unmerged_leaves", ()):
-            # "each entry in unmerged_leaves ... is a non-blank descendant leaf", and unmerged in between too
-            if tree.leaf(index) is None or not _is_unmerged_below(tree, x, index):
+    _check_unmerged_leaves(tree)
+    for node in tree.nodes[1::2]:
+        if node is not None:
+            tree.suite.check_encapsulation_key(node.encryption_key)
+    for index, leaf in tree.leaves():
+        check_leaf_node(tree.suite, leaf, extensions)
+        leaf.verify(tree.suite, group_id, index)
+
+
+def _check_unmerged_leaves(tree: RatchetTree) -> None:
+    unmerged = {
+        x: frozenset(node.unmerged_leaves)
+        for x, node in enumerate(tree.nodes)
+        if isinstance(node, ParentNode)
+    }
+    for x, indices in unmerged.items():
+        for index in indices:
+            # "the entry represents a non-blank leaf node that is a descendant of the parent node"
+            if tree.leaf(index) is None or not tree_math.is_below(2 * index, x):
                 raise RuleViolation("unmerged-leaf", f"{index} at node {x}")
-
-
-def _is_unmerged_below(tree: RatchetTree, x: int, index: int) -> bool:
-    from coterie.mls import tree_math  # noqa: PLC0415
-
-    if not tree_math.is_below(2 * index, x):
-        return False
-    for ancestor in tree_math.direct_path(2 * index, tree.width):
-        if ancestor == x:
-            return True
-        node = tree.nodes[ancestor]
-        if node is not None and index not in getattr(node, "unmerged_leaves", ()):
-            return False
-    return False
+            # "every non-blank intermediate node between the leaf node and the parent node also has an entry"
+            between = tree_math.direct_path(2 * index, tree.width)
+            for y in between[: tree_math.level(x) - 1]:
+                if y in unmerged and index not in unmerged[y]:
+                    raise RuleViolation("unmerged-leaf-between", f"{index} at node {y}")
 
 
 def check_unique_keys(tree: RatchetTree) -> None:
@@ -117,11 +116,10 @@ def check_proposal(  # noqa: PLR0912  # one case a proposal type
 ) -> None:
     """One proposal by itself: section 12.1, and who may make it: section 12.1.8."""
     proposal, sender = proposed.proposal, proposed.sender
-    if sender.sender_type is SenderType.MEMBER and tree.leaf(sender.index) is None:
-        raise RuleViolation("sender-blank")
-    if sender.sender_type is SenderType.NEW_MEMBER_PROPOSAL and not isinstance(proposal, Add):
-        raise RuleViolation("new-member-proposal-type")
-    if sender.sender_type is SenderType.EXTERNAL and isinstance(proposal, Update | ExternalInit):
+    # "Messages from external senders containing proposal types other than the above MUST be rejected"
+    if sender.sender_type is SenderType.EXTERNAL and isinstance(
+        proposal, Update | ExternalInit | CustomProposal
+    ):
         raise RuleViolation("external-proposal-type")
     match proposal:
         case Add(key_package):
@@ -146,25 +144,38 @@ def check_proposal(  # noqa: PLR0912  # one case a proposal type
             if isinstance(psk, ResumptionPsk) and psk.usage is not ResumptionUsage.APPLICATION:
                 raise RuleViolation("psk-usage")
         case ReInit(_, version, _, _):
-            if version < 1:
+            if version < MLS10:
                 raise RuleViolation("reinit-version")
-        case GroupContextExtensions(new):
-            for index, leaf in tree.leaves():
-                required = required_capabilities(new)
-                if required is not None and not required.are_met_by(leaf.capabilities):
-                    raise RuleViolation("extensions-required-capabilities", f"leaf {index}")
-                if not all(leaf.capabilities.supports_extension(e.extension_type) for e in new):
-                    raise RuleViolation("extensions-unsupported", f"leaf {index}")
-        case CustomProposal(proposal_type, _):
-            if proposal_type in GREASE:
-                return
-            if not all(
-                leaf.capabilities.supports_proposal(proposal_type) for _, leaf in tree.leaves()
-            ):
-                raise RuleViolation("proposal-unsupported", str(proposal_type))
         case ExternalInit():
             if sender.sender_type is not SenderType.NEW_MEMBER_COMMIT:
                 raise RuleViolation("external-init-sender")
+        case GroupContextExtensions() | CustomProposal():
+            pass  # who must support them is known with the whole list alone
+        case _:
+            assert_never(proposal)
+
+
+def check_supported_by_members(
+    tree: RatchetTree,
+    committer: Sender,
+    added: Collection[int],
+    proposals: Sequence[Proposed],
+) -> None:
+    """What only those who are members afterwards must support; ``tree`` is the one with the list applied."""
+    extensions = [
+        p.proposal.extensions for p in proposals if isinstance(p.proposal, GroupContextExtensions)
+    ]
+    custom = {p.proposal.proposal_type for p in proposals if isinstance(p.proposal, CustomProposal)}
+    if not extensions and not custom:
+        return
+    for index, leaf in tree.leaves():
+        # "if ... some members of the group do not support some of the required capabilities (including those
+        # added in the same Commit, and excluding those removed)"; the committer's leaf comes with its path
+        if extensions and Sender(SenderType.MEMBER, index) != committer:
+            _check_support(leaf, extensions[0], f"leaf {index}")
+        # "members being added or removed by the Commit do not need to support the proposal type"
+        if index not in added and not leaf.capabilities.supports_proposals(custom):
+            raise RuleViolation("proposal-unsupported", f"by leaf {index}")
 
 
 def check_list(tree: RatchetTree, committer: Sender, proposals: Sequence[Proposed]) -> None:
@@ -196,6 +207,8 @@ def check_list(tree: RatchetTree, committer: Sender, proposals: Sequence[Propose
 
 def _check_counts(proposals: Sequence[Proposed]) -> None:
     psks = [p.proposal.psk for p in proposals if isinstance(p.proposal, PreSharedKey)]
+    if len(psks) > MAX_PSKS:
+        raise RuleViolation("psk-count", str(len(psks)))
     if len(set(psks)) != len(psks):
         raise RuleViolation("psk-twice")
     if sum(isinstance(p.proposal, GroupContextExtensions) for p in proposals) > 1:
@@ -213,11 +226,8 @@ def _check_external_list(tree: RatchetTree, proposals: Sequence[Proposed]) -> No
     removes = [p.proposal.removed for p in proposals if isinstance(p.proposal, Remove)]
     if len(removes) > 1 or any(tree.leaf(index) is None for index in removes):
         raise RuleViolation("external-commit-remove")
-    allowed = {ProposalType.EXTERNAL_INIT, ProposalType.REMOVE, ProposalType.PSK}
-    allowed_custom = {
-        p.proposal.proposal_type for p in proposals if isinstance(p.proposal, CustomProposal)
-    }
-    if not {p.proposal.proposal_type for p in proposals} <= allowed | allowed_custom:
+    # "No other proposals"
+    if not all(isinstance(p.proposal, ExternalInit | Remove | PreSharedKey) for p in proposals):
         raise RuleViolation("external-commit-proposal")
     _check_counts(proposals)
 
