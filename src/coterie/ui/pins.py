@@ -1,0 +1,41 @@
+"""How a client came to an account's key: the mark, the word and the sentence, the same in all interfaces.
+
+There is always a word beside the mark, never colour or sign alone. PROTOCOL.md section 3, "Pins".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class PinWords:
+    """``sentence`` follows a name."""
+
+    mark: str
+    word: str
+    sentence: str
+
+
+PINS: Mapping[str, PinWords] = MappingProxyType(
+    {
+        "self": PinWords(" ", "you", "is this account"),
+        "compared": PinWords("✓", "verified", "has the key whose safety number you compared"),
+        "invited": PinWords(" ", "invited", "has the key that came with an invite"),
+        "met": PinWords(" ", "met in a room", "has the key that a member of a room knew"),
+        "believed": PinWords(
+            "!", "unverified", "has the key that the server named, which nobody compared"
+        ),
+        "changed": PinWords(
+            "⚠",
+            "key changed",
+            "came with another key: nothing is sent there until you acknowledge it",
+        ),
+        "unknown": PinWords("?", "unknown", "has no key that this device knows"),
+    }
+)
+
+
+def words_of(pin: str) -> PinWords:
+    """Those of a pin; one that this version does not know is shown as it is."""
+    return PINS.get(pin, PinWords("?", pin, f"has a key that came in a way unknown here: {pin}"))
