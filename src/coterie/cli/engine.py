@@ -1,0 +1,66 @@
+"""What the commands of a client set in motion. All of it is imported when used, so that ``--help`` stays quick."""
+# ruff: noqa: PLC0415  # imports inside of functions are what this file is for
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    from coterie.client.api import Backend
+    from coterie.client.enrolment import Stage
+    from coterie.client.joining import JoinedAccount
+    from coterie.secret import Secret
+    from coterie.wire.invite import Invite
+
+    Passphrase = Callable[[], Secret]
+
+
+class Engine:
+    """The real one. Tests bring another with the same methods."""
+
+    def configure_logs(self, *, is_debug: bool) -> None:
+        """Logs go to stderr."""
+        from coterie import logs
+
+        logs.configure(debug=is_debug)
+
+    def default_profile(self) -> "Path":
+        """The folder of this user's profile."""
+        from coterie.client.profile import default_folder
+
+        return default_folder()
+
+    def open_backend(
+        self, folder: "Path", passphrase: "Passphrase"
+    ) -> "AbstractAsyncContextManager[Backend]":
+        """The profile, opened here or by the process that holds it."""
+        from coterie.client.backend import open_backend
+
+        return open_backend(folder, passphrase=passphrase)
+
+    async def join(
+        self,
+        folder: "Path",
+        invite: "Invite",
+        name: str,
+        password: "Secret",
+        *,
+        custody: str | None,
+        passphrase: "Passphrase",
+        progress: "Callable[[Stage], object]",
+    ) -> "JoinedAccount":
+        """A new account with its first device, whose profile is ``folder``."""
+        from coterie.client.custody import Custody
+        from coterie.client.joining import join
+
+        return await join(
+            folder,
+            invite,
+            name,
+            password,
+            custody=Custody(custody) if custody else None,
+            passphrase=passphrase,
+            progress=progress,
+        )

@@ -1,0 +1,37 @@
+"""What one run of the program was asked for, apart from its command: the options that work everywhere."""
+# ruff: noqa: PLC0415  # pathlib is not for --help
+
+from typing import TYPE_CHECKING
+
+from coterie.cli.misuse import Misuse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from coterie.cli.engine import Engine
+
+
+class Invocation:
+    """Given to every command. The options may stand before the command and behind it; the last one counts."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self.engine = engine
+        self.profile_option = ""
+        self.passphrase_file: str | None = None  # "-" is stdin
+        self.is_json = False
+        self.is_debug = False
+
+    @property
+    def profile(self) -> "Path":
+        """The folder of the profile: as asked for, else the user's own, which the environment may name."""
+        from pathlib import Path
+
+        return Path(self.profile_option) if self.profile_option else self.engine.default_profile()
+
+    def take_stdin(self, wanted_for: str) -> None:
+        """Stdin is read by one alone. Raises Misuse where it is the passphrase already."""
+        if self.passphrase_file == "-":  # noqa: S105  # a path
+            raise Misuse(
+                f"standard input cannot be both the passphrase and {wanted_for}",
+                hint="give the passphrase as a file, or a descriptor such as /dev/fd/3",
+            )

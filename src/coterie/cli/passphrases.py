@@ -1,0 +1,31 @@
+"""The passphrase that a profile is kept behind: from ``--passphrase-file``, or from the person."""
+# ruff: noqa: PLC0415  # not for --help
+
+from typing import TYPE_CHECKING
+
+from coterie.cli.asking import ask_new_secret, ask_secret, read_secret
+from coterie.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from coterie.secret import Secret
+
+_OTHERWISE = "give it with --passphrase-file PATH, or - for standard input"
+
+
+def passphrase(invocation: Invocation) -> "Secret":
+    """The one that opens the profile."""
+    from coterie.passwords import encode_password
+
+    if invocation.passphrase_file is not None:
+        return encode_password(read_secret(invocation.passphrase_file, "passphrase"))
+    return encode_password(ask_secret("Passphrase of the profile", otherwise=_OTHERWISE))
+
+
+def new_passphrase(invocation: Invocation) -> "Secret":
+    """The one that a new profile will open with: typed twice."""
+    from coterie.passwords import encode_password
+
+    if invocation.passphrase_file is not None:
+        return passphrase(invocation)
+    typed = ask_new_secret("Passphrase for the profile", encode_password, otherwise=_OTHERWISE)
+    return encode_password(typed)

@@ -1,0 +1,107 @@
+"""``coterie room``: the family of commands about rooms and who is in them."""
+# ruff: noqa: PLC0415  # imports wait for the command to run, so that --help stays quick
+
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from coterie.cli import types
+from coterie.cli.calling import call
+from coterie.cli.command import Group, pass_invocation
+from coterie.cli.invocation import Invocation
+from coterie.cli.output import put
+
+if TYPE_CHECKING:
+    from coterie.client.api import Request, Result
+
+R = TypeVar("R", bound="Result")
+
+
+@click.group(cls=Group, examples=("coterie room new ops alice bobb", "coterie room list"))
+def command() -> None:
+    """Make rooms, and say who is in them.
+
+    ROOM is a room's name or the beginning of its id.
+    """
+
+
+@command.command("new", examples=("coterie room new ops bobb carol",))
+@click.argument("room", type=types.room, metavar="NAME")
+@click.argument("members", type=types.account, nargs=-1, metavar="[MEMBER ...]")
+@pass_invocation
+def new(invocation: Invocation, room: str, members: tuple[str, ...]) -> None:
+    """Make a room, with these people in it. You are its admin."""
+    from coterie.client.api import CreateRoom, Room
+
+    _show(invocation, CreateRoom(room.removeprefix("#"), members), Room)
+
+
+@command.command("list", examples=("coterie room list", "coterie room list --json"))
+@pass_invocation
+def list_rooms(invocation: Invocation) -> None:
+    """List the rooms that you are in."""
+    from coterie.client.api import ListRooms, Rooms
+
+    _show(invocation, ListRooms(), Rooms)
+
+
+@command.command("members", examples=("coterie room members ops",))
+@click.argument("room", type=types.room)
+@pass_invocation
+def members(invocation: Invocation, room: str) -> None:
+    """List who is in a room, with their devices and how you came to their keys."""
+    from coterie.client.api import ListMembers, Members
+
+    _show(invocation, ListMembers(room), Members)
+
+
+@command.command("add", examples=("coterie room add ops carol dave",))
+@click.argument("room", type=types.room)
+@click.argument("names", type=types.account, nargs=-1, required=True, metavar="NAME ...")
+@pass_invocation
+def add(invocation: Invocation, room: str, names: tuple[str, ...]) -> None:
+    """Add people to a room. They read what is sent from then on."""
+    from coterie.client.api import AddMembers, Room
+
+    _show(invocation, AddMembers(room, names), Room)
+
+
+@command.command("remove", examples=("coterie room remove ops carol",))
+@click.argument("room", type=types.room)
+@click.argument("name", type=types.account)
+@pass_invocation
+def remove(invocation: Invocation, room: str, name: str) -> None:
+    """Take somebody out of a room. They can read nothing that is sent from then on."""
+    from coterie.client.api import RemoveMember, Room
+
+    _show(invocation, RemoveMember(room, name), Room)
+
+
+@command.command("leave", examples=("coterie room leave ops",))
+@click.argument("room", type=types.room)
+@pass_invocation
+def leave(invocation: Invocation, room: str) -> None:
+    """Leave a room. It is complete when another member's client has seen it."""
+    from coterie.client.api import LeaveRoom, Room
+
+    _show(invocation, LeaveRoom(room), Room)
+
+
+@command.command(
+    "admin", examples=("coterie room admin ops carol", "coterie room admin ops carol --revoke")
+)
+@click.argument("room", type=types.room)
+@click.argument("name", type=types.account)
+@click.option("--revoke", is_flag=True, help="Make them an ordinary member again.")
+@pass_invocation
+def admin(invocation: Invocation, room: str, name: str, revoke: bool) -> None:
+    """Make a member an admin: one who may add, remove and name."""
+    from coterie.client.api import Room, SetAdmin
+
+    _show(invocation, SetAdmin(room, name, admin=not revoke), Room)
+
+
+def _show(invocation: Invocation, request: "Request", expected: "type[R]") -> None:
+    from coterie.cli.present import lines
+
+    put(*lines(call(invocation, request, expected), is_json=invocation.is_json))

@@ -1,0 +1,41 @@
+"""Which commands there are, so that the list of them costs no import of what they do."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """``module`` has the command as ``command``; ``summary`` is the first line of its help."""
+
+    module: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "serve": Entry(
+            "coterie.cli.serve", "Run a server; print its address, fingerprint and an invite."
+        ),
+        "invite": Entry("coterie.cli.invite", "Make an invite to the server on this machine."),
+        "join": Entry(
+            "coterie.cli.join", "Make an account on a server, with this device as its first."
+        ),
+        "room": Entry("coterie.cli.room", "Make rooms, and say who is in them."),
+        "send": Entry(
+            "coterie.cli.send", "Send a message; end when the server has stored it durably."
+        ),
+        "read": Entry("coterie.cli.read", "Print the messages of a room."),
+        "chat": Entry("coterie.cli.chat", "Talk: a line in, a line out."),
+        "status": Entry(
+            "coterie.cli.status", "Say all that is known about server, account, device and rooms."
+        ),
+        "verify": Entry(
+            "coterie.cli.verify",
+            "Compare safety numbers with somebody, and record that they match.",
+        ),
+        "acknowledge": Entry(
+            "coterie.cli.acknowledge", "Say that you have seen a warning, so that sending goes on."
+        ),
+    }
+)

@@ -1,0 +1,58 @@
+"""``coterie verify``."""
+# ruff: noqa: PLC0415  # imports wait for the command to run, so that --help stays quick
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from coterie.cli import types
+from coterie.cli.asking import confirm, is_terminal
+from coterie.cli.calling import answer, call, with_backend
+from coterie.cli.command import Command, pass_invocation
+from coterie.cli.invocation import Invocation
+from coterie.cli.output import note, put
+from coterie.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from coterie.client.api import Backend, SafetyNumber
+
+
+@click.command(cls=Command, examples=("coterie verify bobb", "coterie verify bobb --compared"))
+@click.argument("name", type=types.account)
+@click.option(
+    "--compared", is_flag=True, help="Record, without asking, that both sides saw the same number."
+)
+@pass_invocation
+def command(invocation: Invocation, name: str, compared: bool) -> None:
+    """Compare safety numbers with somebody, and record that they match.
+
+    Both of you run this, and read the number to each other over something that is not this chat. On a terminal it asks
+    whether they match; elsewhere it shows the number and records nothing without --compared.
+    """
+    from coterie.cli.present import lines
+    from coterie.client.api import SafetyNumber, VerifyAccount
+
+    number = call(invocation, VerifyAccount(name, compared=compared), SafetyNumber)
+    put(*lines(number, is_json=invocation.is_json))
+    is_asking = not (compared or invocation.is_json) and number.pin not in ("self", "compared")
+    if not is_asking or not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
+        return
+    if not confirm(f"does {name} see the same number?"):
+        note("nothing was recorded")
+        return
+    with_backend(invocation, lambda backend: _record(backend, number))
+    note(f"recorded: {name} is verified")
+
+
+async def _record(backend: "Backend", seen: "SafetyNumber") -> None:
+    """Raises InvalidInput where the key is not the one whose number the person saw."""
+    from coterie.client.api import SafetyNumber, VerifyAccount
+
+    now = await answer(backend, VerifyAccount(seen.name), SafetyNumber)
+    if now.number == seen.number:
+        now = await answer(backend, VerifyAccount(seen.name, compared=True), SafetyNumber)
+    if now.number != seen.number:
+        raise InvalidInput(
+            f"{seen.name}'s key changed while you compared", hint="compare the new number"
+        )

@@ -1,0 +1,190 @@
+"""``coterie chat --plain``."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from coterie.cli.plain import PlainChat
+from coterie.client import api
+from coterie.errors import InvalidInput, Unavailable
+from coterie.ui.commands import COMMANDS
+from tests.asynchronous import asynchronous
+from tests.cli.fakes import OPS, FakeBackend, Runs, message
+
+
+def sent(backend: FakeBackend) -> list[tuple[str, str]]:
+    """Room and text of what was sent."""
+    return [(one.room, one.text) for one in backend.asked if isinstance(one, api.SendText)]
+
+
+def test_lines_go_out_in_order_and_each_comes_back_as_a_line_of_the_room(run: Runs) -> None:
+    outcome = run.chat("ops", stdin=b"one\n\ntwo\nthree")
+    assert sent(run.backend) == [("ops", "one"), ("ops", "two"), ("ops", "three")]
+    assert outcome.out == "".join(
+        f"2026-11-24 10:12 alice  {text}\n" for text in ("one", "two", "three")
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_what_was_said_before_is_shown_first(run: Runs) -> None:
+    run.backend.timeline = [message(f"{number}", seq=number) for number in range(1, 21)]
+    outcome = run.chat("ops", stdin=b"now\n")
+    assert len(outcome.out.splitlines()) == 11
+    assert outcome.out.endswith("alice  now\n")
+
+
+def test_quit_ends_it_before_what_follows(run: Runs) -> None:
+    assert run.chat("ops", stdin=b"one\n/quit\ntwo\n").status == 0
+    assert sent(run.backend) == [("ops", "one")]
+
+
+def test_two_slashes_send_one(run: Runs) -> None:
+    run.chat("ops", stdin=b"//quit\n")
+    assert sent(run.backend) == [("ops", "/quit")]
+
+
+def test_a_line_that_fails_is_told_and_the_chat_goes_on(run: Runs) -> None:
+    run.backend.refuses["two"] = Unavailable("nobody answers", hint="it is kept")
+    outcome = run.chat("ops", stdin=b"one\n/dance\ntwo\n\xff\n/join nowhere\nthree\n")
+    assert [text for _, text in sent(run.backend)] == ["one", "two", "three"]
+    assert outcome.err == (
+        "coterie: error: no such command: /dance\n"
+        "coterie: hint: /help lists the commands, and // at the beginning sends a slash\n"
+        "coterie: error: nobody answers\ncoterie: hint: it is kept\n"
+        "coterie: error: a line is not UTF-8\n"
+        "coterie: error: there is no room nowhere\n"
+        "coterie: hint: `coterie room list` shows them\n"
+    )
+    assert outcome.status == 1
+
+
+def test_without_a_room_all_are_shown_and_one_must_be_chosen_to_write(run: Runs) -> None:
+    run.backend.timeline = [message("hello")]
+    outcome = run.chat(stdin=b"lost\n/join ops\nfound\n")
+    assert sent(run.backend) == [("ops", "found")]
+    assert outcome.out.startswith("2026-11-24 10:12 #ops bobb  hello\n")
+    assert "coterie: error: no room is chosen\n" in outcome.err
+
+
+def test_joining_shows_that_room_alone_from_then_on(run: Runs) -> None:
+    outcome = run.chat("ops", stdin=b'/join "war room"\nhello\n')
+    assert sent(run.backend) == [("war room", "hello")]
+    rooms = [one.room for one in run.backend.asked if isinstance(one, api.ReadRoom)]
+    assert rooms == ["ops", "war room"]
+    assert "bobb          ! unverified" in outcome.out
+
+
+def test_a_room_that_is_made_is_gone_to(run: Runs) -> None:
+    run.chat(stdin=b"/create #ops @bobb\nhello\n")
+    assert api.CreateRoom("ops", ("bobb",)) in run.backend.asked
+    assert sent(run.backend) == [(OPS.room_id, "hello")]
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("/rooms", api.ListRooms()),
+        ("/members", api.ListMembers("ops")),
+        ("/invite carol @dave", api.AddMembers("ops", ("carol", "dave"))),
+        ("/kick bobb", api.RemoveMember("ops", "bobb")),
+        ("/leave", api.LeaveRoom("ops")),
+        ("/verify @bobb", api.VerifyAccount("bobb")),
+        ("/status", api.GetStatus()),
+    ],
+)
+def test_commands_are_requests_whose_results_are_shown(
+    run: Runs, line: str, request_: api.Request
+) -> None:
+    outcome = run.chat("ops", stdin=f"{line}\n".encode())
+    assert request_ in run.backend.asked
+    assert (outcome.status, outcome.err) == (0, "")
+    assert outcome.out
+
+
+def test_every_command_of_the_table_is_done_and_listed_by_help(run: Runs) -> None:
+    lines = []
+    for command in COMMANDS.values():
+        words = command.arguments.replace("[", "").replace("]", "").replace("...", "").lower()
+        words = words.replace("room", "ops").replace("name", "bobb")
+        lines += [] if command.name == "quit" else [f"/{command.name} {words}"]
+    outcome = run.chat("ops", stdin="\n".join(lines).encode())
+    assert outcome.status == 0
+    for command in COMMANDS.values():
+        assert f"coterie: {command.usage} " in outcome.err
+
+
+def test_json_gives_the_same_objects_as_the_commands(run: Runs) -> None:
+    outcome = run.chat("ops", "--json", stdin=b"hello\n/rooms\n")
+    objects = [json.loads(line) for line in outcome.out.splitlines()]
+    assert {one.get("text", one.get("name")) for one in objects} == {"hello", "ops", "war room"}
+
+
+def test_an_unknown_room_is_a_failure_before_anything_is_sent(run: Runs) -> None:
+    outcome = run.chat("nowhere", stdin=b"")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "there is no room nowhere" in outcome.err
+
+
+def test_stdin_cannot_be_the_passphrase_too(run: Runs) -> None:
+    assert run.chat("ops", "--passphrase-file", "-", stdin=b"x").status == 2
+
+
+class Typing:
+    """Lines that the test decides to type, one after the other."""
+
+    def __init__(self) -> None:
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def type(self, line: str | None) -> None:
+        """None ends it."""
+        self._lines.put_nowait(line)
+
+    async def __aiter__(self) -> AsyncIterator[str | InvalidInput]:
+        while (line := await self._lines.get()) is not None:
+            yield line
+
+
+@asynchronous
+async def test_what_others_say_comes_while_nobody_types(
+    capsys: pytest.CaptureFixture[str], berlin: None
+) -> None:
+    backend, typing = FakeBackend(), Typing()
+    chat = asyncio.ensure_future(PlainChat(backend, "ops", is_json=False).run(aiter(typing)))
+    backend.say(message("psst"))
+    shown = ""
+    while not shown:  # the deadline is the test's
+        await asyncio.sleep(0)
+        shown = capsys.readouterr().out
+    typing.type(None)
+    assert await chat == 0
+    assert shown == "2026-11-24 10:12 bobb  psst\n"
+
+
+@asynchronous
+async def test_the_chat_ends_where_the_client_does() -> None:
+    backend, typing = FakeBackend(), Typing()
+    backend.stream_error = Unavailable("the process that held the profile has ended")
+    with pytest.raises(Unavailable, match="has ended"):
+        await PlainChat(backend, "ops", is_json=False).run(aiter(typing))
+
+
+@asynchronous
+async def test_the_end_waits_until_a_message_that_is_stored_has_come_back() -> None:
+    class Late(FakeBackend):
+        """Answers that it is stored a good while before the log shows it."""
+
+        async def call(self, request: api.Request) -> api.Result:
+            if isinstance(request, api.SendText):
+                said = msgspec.structs.replace(message(request.text, seq=1), sender="alice")
+                asyncio.get_running_loop().call_later(0.2, self.say, said)
+                return api.Sent("ops", 1, said.message_id)
+            return await super().call(request)
+
+    backend, typing = Late(), Typing()
+    typing.type("hello")
+    typing.type(None)
+    assert await PlainChat(backend, "ops", is_json=False).run(aiter(typing)) == 0
+    assert [said.text for said in backend.timeline if isinstance(said, api.Message)] == ["hello"]
