@@ -47,5 +47,5 @@ def test_page_has_one_sentence_per_line(page: Path) -> None:
 def test_decision_has_its_four_parts_in_order(page: Path) -> None:
     title, *parts = [text for _, text in headings(page)]
     assert re.fullmatch(rf"{page.name[:4]}: .+", title)
-    assert parts == ["Context", "Decision", "Consequences", "Alternatives refused"]
+    assert parts == ["Context", "Decision", "Consequences", "Refused"]
     assert len(text_of(page).splitlines()) <= 60, "a screen at most"
