@@ -17,8 +17,12 @@ from coterie.mls import (
     Received,
     process,
 )
-from coterie.mls.framing import PrivateMessage, decode_message
-from coterie.mls.message_protection import unprotect_private
+from coterie.mls.framing import (
+    AuthenticatedContent,
+    PrivateMessage,
+    WireFormat,
+    decode_message,
+)
 from coterie.wire.frames import Entry, Kind
 
 _KINDS = {
@@ -35,8 +39,9 @@ def open_entry(group: Group, entry: Entry) -> tuple[Received, Position | None]:
     """
     try:
         received = process(group, entry.body)
-    except PathNotReadable:
-        _check_unreadable(group, entry)
+    except PathNotReadable as stuck:
+        if stuck.content is not None:
+            _check_unreadable(group, entry, stuck.content)
         raise
     kind = _KINDS[type(received)]
     if isinstance(received, ProposalReceived):
@@ -44,8 +49,8 @@ def open_entry(group: Group, entry: Entry) -> tuple[Received, Position | None]:
         if received.new_member is not None:
             _check_rejoin(entry, received, received.new_member)
             return received, None
-    if kind is not Kind.MESSAGE:
-        _private(entry)
+    if kind is not Kind.MESSAGE:  # those are private always
+        _check_private(isinstance(decode_message(entry.body), PrivateMessage))
     return received, _check(entry, kind, received.authenticated_data, received.sender_leaf)
 
 
@@ -76,18 +81,14 @@ def _check_rejoin(entry: Entry, received: ProposalReceived, leaf: LeafNode) -> N
         raise RuleViolation("sender-device", "not the one in the key package")
 
 
-def _check_unreadable(group: Group, entry: Entry) -> None:
+def _check_unreadable(group: Group, entry: Entry, commit: AuthenticatedContent) -> None:
     """The stamps of a commit whose path does not open here: a wrong one makes it dead for all, and nobody stuck."""
-    _, content, _ = unprotect_private(
-        group.suite, _private(entry), group.epoch_secrets, group.secret_tree
-    )
-    sender = group.tree.leaf(content.content.sender.index)
-    _check(entry, Kind.COMMIT, content.content.authenticated_data, sender)
+    _check_private(commit.wire_format is WireFormat.PRIVATE_MESSAGE)
+    sender = group.tree.leaf(commit.content.sender.index)
+    _check(entry, Kind.COMMIT, commit.content.authenticated_data, sender)
 
 
-def _private(entry: Entry) -> PrivateMessage:
+def _check_private(is_private: bool) -> None:
     """ "a PublicMessage, the one exception to PrivateMessage" is the rejoin: nobody else shows the server anything."""
-    message = decode_message(entry.body)
-    if not isinstance(message, PrivateMessage):
+    if not is_private:
         raise RuleViolation("wire-format", "only a rejoin is a PublicMessage")
-    return message

@@ -31,7 +31,7 @@ from coterie.mls import (
 from coterie.mls.commit import Commit
 from coterie.mls.extension import ExtensionType, find_extension
 from coterie.mls.framing import Sender, SenderType
-from coterie.mls.group_process import apply_proposals, resolve
+from coterie.mls.proposal_list import apply_proposals, resolve
 from coterie.mls.proposals import ProposalOrRef, Reference
 from coterie.mls.psk import PreSharedKeyId
 from coterie.secret import Secret
