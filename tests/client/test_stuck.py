@@ -104,6 +104,7 @@ def test_what_the_author_proposed_meanwhile_stands_when_it_ends() -> None:
     carol.read(entry)
     assert carol.log.halt is Halt.STUCK
     carol.log = replace(carol.log, group=replace(carol.group, private_keys=keys))
+    mallory.log = replace(mallory.log, cursor=carol.log.cursor, chain=carol.log.chain)
     message_id, body = mallory.propose(Remove(mallory.group.own_leaf_index))
     mallory.append(Kind.PROPOSAL, body, message_id)
     post(alice, b"commits his leaving first")
