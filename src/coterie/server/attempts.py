@@ -1,5 +1,6 @@
-"""Attempts to log in by password, limited per name and per address, without telling which names exist."""
+"""Attempts that may be guesses, limited by name and by address, without telling which names exist."""
 
+import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -8,13 +9,20 @@ BASE_DELAY_S = 1.0  # after the next failure; doubled by each one more
 MAX_DELAY_S = 900.0  # so that nobody can lock another out for longer than a quarter of an hour
 FORGET_AFTER_S = 3600.0  # without a failure
 MAX_REMEMBERED = 100_000  # keys; the oldest is forgotten
+_IPV6_NETWORK = 64  # bits; who has one address of it has all
 
 
 @dataclass(slots=True)
 class _Failures:
     count: int
     last_at: float
-    open_at: float
+
+    @property
+    def open_at(self) -> float:
+        over = self.count - FREE_ATTEMPTS
+        if over < 0:
+            return self.last_at
+        return self.last_at + min(MAX_DELAY_S, BASE_DELAY_S * 2.0 ** min(over, 16))
 
 
 class Attempts:
@@ -23,34 +31,55 @@ class Attempts:
     def __init__(self) -> None:
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
 
-    def wait_s(self, name: str, address: str, now: float) -> float:
-        """0 where an attempt is allowed now. The same for names that do not exist."""
-        return max(self._wait_s(key, now) for key in _keys(name, address))
+    def begin(self, *keys: str, now: float) -> float:
+        """0 where the attempt may be made: it counts as failed, under all keys, until it has succeeded.
 
-    def begin(self, name: str, address: str, now: float) -> None:
-        """An attempt has begun: it counts as failed until ``succeeded``."""
-        for key in _keys(name, address):
+        Else how long to wait, and nothing is counted. Counted at its beginning, so that many connections together
+        gain nothing.
+        """
+        wait_s = max(self._wait_s(key, now) for key in keys)
+        if wait_s > 0:
+            return wait_s
+        for key in keys:
             found = self._failures.pop(key, None)
             if found is None or now - found.last_at > FORGET_AFTER_S:
-                found = _Failures(0, now, now)
+                found = _Failures(0, now)
             found.count += 1
             found.last_at = now
-            over = found.count - FREE_ATTEMPTS
-            delay = min(MAX_DELAY_S, BASE_DELAY_S * 2.0 ** min(over, 16)) if over >= 0 else 0.0
-            found.open_at = now + delay
             self._failures[key] = found
         while len(self._failures) > MAX_REMEMBERED:
             self._failures.popitem(last=False)
+        return 0.0
 
-    def succeeded(self, name: str, address: str) -> None:
-        """The password was right: both begin anew."""
-        for key in _keys(name, address):
-            self._failures.pop(key, None)
+    def forget(self, key: str) -> None:
+        """The attempt was right, and its key begins anew: a name whose password is known."""
+        self._failures.pop(key, None)
+
+    def take_back(self, key: str) -> None:
+        """The attempt was right, and counts no more; others under the key do.
+
+        For addresses: who has an account must not be able to wipe out his guesses at another's with it.
+        """
+        found = self._failures.get(key)
+        if found is not None:
+            found.count -= 1
+            if found.count <= 0:
+                del self._failures[key]
 
     def _wait_s(self, key: str, now: float) -> float:
         found = self._failures.get(key)
         return max(0.0, found.open_at - now) if found is not None else 0.0
 
 
-def _keys(name: str, address: str) -> tuple[str, str]:
-    return f"name {name}", f"address {address}"
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 network of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    network = ipaddress.IPv6Network((int(parsed), _IPV6_NETWORK), strict=False)
+    return str(network)

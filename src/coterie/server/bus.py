@@ -1,8 +1,10 @@
 """Tells the connections of this process that logs and inboxes have grown. A push only saves a fetch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from coterie.server.news import News
 from coterie.wire import stream
 from coterie.wire.frames import Entry, Event, InboxGrew, LogGrew
 
@@ -10,63 +12,109 @@ from coterie.wire.frames import Entry, Event, InboxGrew, LogGrew
 class Listener(Protocol):
     """A connection of a device that is logged in."""
 
-    def push(self, group_id: bytes | None, frame: bytes) -> None:
-        """Sends the frame, or drops it where the device reads too slowly; it fetches later."""
+    def log_grew(self, group_id: bytes, head: int, frame: bytes) -> None:
+        """Sends the frame, or drops it where the device reads too slowly; it is told later to fetch."""
+
+    def inbox_grew(self, frame: bytes) -> None:
+        """Likewise."""
+
+    def revoked(self) -> None:
+        """The device is none of its account's any more."""
 
 
 MAX_PUSH = 256 * 2**10  # bytes of entries in one push; what is more is fetched
+
+
+@dataclass(slots=True)
+class _Subscription:
+    device: bytes
+    is_confirmed: bool = False
+    missed: int = 0  # the head of what came before it was confirmed
 
 
 class Bus:
     """Who listens to what."""
 
     def __init__(self) -> None:
-        self._groups: dict[bytes, set[Listener]] = {}
+        self._groups: dict[bytes, dict[Listener, _Subscription]] = {}
         self._devices: dict[bytes, set[Listener]] = {}
 
-    def subscribe(self, group_id: bytes, listener: Listener) -> None:
-        """The listener hears of the group's entries from now on."""
-        self._groups.setdefault(group_id, set()).add(listener)
+    def subscribe(self, group_id: bytes, device: bytes, listener: Listener) -> None:
+        """What comes from now on is remembered; nothing is told before ``confirm``.
+
+        So whether the device is on the list can be looked up meanwhile, and nothing is lost or told to a stranger.
+        """
+        self._groups.setdefault(group_id, {})[listener] = _Subscription(device)
+
+    def confirm(self, group_id: bytes, listener: Listener) -> bool:
+        """The device is on the list: the listener hears of entries until it is taken off. False: it was, meanwhile."""
+        subscription = self._groups.get(group_id, {}).get(listener)
+        if subscription is None:
+            return False
+        subscription.is_confirmed = True
+        if subscription.missed:
+            listener.log_grew(group_id, subscription.missed, log_has(group_id, subscription.missed))
+        return True
 
     def unsubscribe(self, group_id: bytes, listener: Listener) -> None:
         """No more."""
-        self._discard(self._groups, group_id, listener)
+        listeners = self._groups.get(group_id, {})
+        listeners.pop(listener, None)
+        if not listeners:
+            self._groups.pop(group_id, None)
 
     def log_in(self, device: bytes, listener: Listener) -> None:
-        """The listener is this device, and hears of its inbox."""
+        """The listener is this device, and hears of its inbox and of its revocation."""
         self._devices.setdefault(device, set()).add(listener)
 
     def log_out(self, device: bytes, listener: Listener) -> None:
         """No more."""
-        self._discard(self._devices, device, listener)
+        listeners = self._devices.get(device, set())
+        listeners.discard(listener)
+        if not listeners:
+            self._devices.pop(device, None)
 
-    def publish(self, entries: Mapping[bytes, Sequence[Entry]], inboxes: set[bytes]) -> None:
+    def publish(self, news: News) -> None:
         """Everything that one batch made durable. A frame is formed once for all who hear it."""
-        for group_id, grown in entries.items():
+        for device in news.revoked:
+            for listener in tuple(self._devices.get(device, ())):
+                listener.revoked()
+        for (group_id, device), last in news.taken_off.items():
+            self._take_off(group_id, device, last)
+        for group_id, grown in news.entries.items():
             listeners = self._groups.get(group_id)
             if listeners:
-                frame = log_grew(group_id, grown)
-                for listener in tuple(listeners):
-                    listener.push(group_id, frame)
-        for device in inboxes:
+                head, frame = grown[-1].seq, log_grew(group_id, grown)
+                for listener, subscription in tuple(listeners.items()):
+                    if subscription.is_confirmed:
+                        listener.log_grew(group_id, head, frame)
+                    else:
+                        subscription.missed = head
+        for device in news.inboxes:
             for listener in tuple(self._devices.get(device, ())):
-                listener.push(None, _INBOX_GREW)
+                listener.inbox_grew(INBOX_GREW)
 
-    @staticmethod
-    def _discard(table: dict[bytes, set[Listener]], key: bytes, listener: Listener) -> None:
-        listeners = table.get(key)
-        if listeners is not None:
-            listeners.discard(listener)
-            if not listeners:
-                del table[key]
+    def _take_off(self, group_id: bytes, device: bytes, last: int) -> None:
+        """It hears that there is something up to ``last``, and nothing of what comes behind."""
+        frame = log_has(group_id, last)
+        for listener, subscription in tuple(self._groups.get(group_id, {}).items()):
+            if subscription.device == device:
+                self.unsubscribe(group_id, listener)
+                if subscription.is_confirmed:
+                    listener.log_grew(group_id, last, frame)
 
 
 def log_grew(group_id: bytes, entries: Sequence[Entry]) -> bytes:
     """The frame for new entries; without them where they are too many bytes to push."""
     head = entries[-1].seq
     if sum(len(entry.body) for entry in entries) > MAX_PUSH:
-        entries = ()
+        return log_has(group_id, head)
     return stream.encode_frame(Event(LogGrew(group_id, tuple(entries), head)))
 
 
-_INBOX_GREW = stream.encode_frame(Event(InboxGrew()))
+def log_has(group_id: bytes, head: int) -> bytes:
+    """The frame that says only up to where there is something to fetch."""
+    return stream.encode_frame(Event(LogGrew(group_id, (), head)))
+
+
+INBOX_GREW = stream.encode_frame(Event(InboxGrew()))

@@ -10,6 +10,8 @@ from coterie.errors import InvalidInput
 from coterie.wire.invite import DEFAULT_PORT, Address, decode_address
 
 FILE = "coterie.toml"
+SETTINGS = ("listen", "announce")
+VARIABLES = {f"COTERIE_{setting.upper()}": setting for setting in SETTINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +23,35 @@ class Config:
     announce: str = ""  # HOST:PORT as clients reach it; empty: as it listens
 
 
-def load(data: Path, *, listen: str | None = None) -> Config:
+def load(
+    data: Path, *, listen: str | None = None, environment: Mapping[str, str] = os.environ
+) -> Config:
     """The settings of a data folder. Raises InvalidInput with file and key where a value is wrong."""
-    config = Config(data)
     path = data / FILE
-    if path.exists():
-        try:
-            found = tomllib.loads(path.read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{path}: {error}") from error
-        config = _with(config, found, str(path))
-    environment = {
-        key.removeprefix("COTERIE_").lower(): value
-        for key, value in os.environ.items()
-        if key in ("COTERIE_LISTEN", "COTERIE_ANNOUNCE")
-    }
-    config = _with(config, environment, "environment")
-    return _with(config, {"listen": listen}, "--listen") if listen else config
+    config = _with(Config(data), _read(path), str(path))
+    for variable, setting in VARIABLES.items():
+        value = environment.get(variable)
+        if value:  # empty is as good as unset
+            config = _with(config, {setting: value}, variable)
+    return _with(config, {"listen": listen}, "--listen") if listen is not None else config
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is no TOML: {error}") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _with(config: Config, values: Mapping[str, object], where: str) -> Config:
     for key, value in values.items():
-        if key not in ("listen", "announce"):
-            raise InvalidInput(f"{where}: unknown setting {key}")
+        if key not in SETTINGS:
+            known = " and ".join(SETTINGS)
+            raise InvalidInput(f"{where}: unknown setting {key!r}", hint=f"there are {known}")
         if not isinstance(value, str):
             raise InvalidInput(f"{where}: {key} must be a text, HOST:PORT")
         try:

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 
 from coterie.server import schema
+from coterie.server.accounts import check_registration
+from coterie.server.database import mapped
 from coterie.server.delivery import NOT_MEMBER
+from coterie.server.directory import count_key_packages
 from coterie.wire import chain as log_chain
 from coterie.wire import limits
 from coterie.wire.frames import (
@@ -28,13 +31,19 @@ from coterie.wire.frames import (
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """An account as the server has it."""
+    """What a client is told of an account."""
 
-    name: str
-    account_key: bytes
-    opaque_record: bytes
     vault: bytes
     device_list: SignedDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Of a log, what a device may see."""
+
+    last: int  # the head, or the entry that took it off
+    is_listed: bool
+    count: int  # the last that the device has used
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class DeviceRow:
 
 
 class Reading:
-    """The store's reads; each may be called from any thread."""
+    """The store's reads; each may be called from any thread. Raises StorageError."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(is_reading=True)
@@ -56,7 +65,7 @@ class Reading:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection that sees one moment."""
-        with self._engine.connect() as connection:
+        with mapped(), self._engine.connect() as connection:
             yield connection
 
     def meta(self, key: str) -> bytes:
@@ -65,20 +74,24 @@ class Reading:
             found = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == key))
             return bytes(found) if found is not None else b""
 
+    def check_registration(self, token: bytes, name: str, now: float) -> None:
+        """Raises Refused where the invite is not valid or the name is taken."""
+        with self.connection() as connection:
+            check_registration(connection, token, name, now)
+
+    def opaque_record(self, name: str) -> bytes | None:
+        """By name: what a login by password needs, and no more, so that known and unknown names cost the same."""
+        c = schema.account.c
+        with self.connection() as connection:
+            return connection.scalar(select(c.opaque_record).where(c.name == name))
+
     def account(self, name: str) -> AccountRow | None:
         """By name."""
         c = schema.account.c
-        columns = (
-            c.name,
-            c.account_key,
-            c.opaque_record,
-            c.vault,
-            c.list_document,
-            c.list_signature,
-        )
+        columns = (c.vault, c.list_document, c.list_signature)
         with self.connection() as connection:
             row = connection.execute(select(*columns).where(c.name == name)).first()
-        return AccountRow(*row[:4], SignedDocument(row[4], row[5])) if row else None
+        return AccountRow(row[0], SignedDocument(row[1], row[2])) if row else None
 
     def device(self, device: bytes) -> DeviceRow | None:
         """By id."""
@@ -89,61 +102,39 @@ class Reading:
             ).first()
         return DeviceRow(*row) if row else None
 
-    def count_key_packages(self, device: bytes) -> KeyPackageCount:
-        """What is kept for a device."""
-        c = schema.key_package.c
+    def count_key_packages(self, device: bytes, now: float) -> KeyPackageCount:
+        """What can be handed out for a device."""
         with self.connection() as connection:
-            rows = connection.execute(
-                select(c.is_last_resort, func.count())
-                .where(c.device == device)
-                .group_by(c.is_last_resort)
-            )
-            counts = {bool(is_last): count for is_last, count in rows}
-        return KeyPackageCount(counts.get(False, 0), bool(counts.get(True)))
+            return count_key_packages(connection, device, now)
 
     def entries(self, group_id: bytes, device: bytes, after: int, most: int) -> Entries | Failed:
         """Entries after ``after`` that the device may read, bounded in number and bytes."""
         with self.connection() as connection:
-            readable = _readable(connection, group_id, device)
-            if readable is None:
+            seen = _seen(connection, group_id, device)
+            if seen is None:
                 return NOT_MEMBER
-            head, removed_at = readable
-            last = head if removed_at is None else min(head, removed_at)
-            found: list[Entry] = []
-            size = 0
-            for entry in _entries(connection, group_id, after, min(last, after + most)):
-                size += len(entry.body)
-                if found and size > limits.MAX_FETCH_BYTES:
-                    break
-                found.append(entry)
-        return Entries(tuple(found), last)
+            last = min(seen.last, after + most)
+            found = tuple(_bounded(_entries(connection, group_id, after, last)))
+        return Entries(found, seen.last)
 
     def subscribe(
         self, group_id: bytes, device: bytes, cursor: int, chain: bytes
-    ) -> Subscribed | Diverged | Failed:
-        """Whether the device's chain is ours at its cursor."""
+    ) -> tuple[Subscribed | Diverged | Failed, bool]:
+        """Whether the device's chain is ours at its cursor; and whether it is to hear of what comes."""
         with self.connection() as connection:
-            readable = _readable(connection, group_id, device)
-            if readable is None:
-                return NOT_MEMBER
-            head, removed_at = readable
-            last = head if removed_at is None else min(head, removed_at)
+            seen = _seen(connection, group_id, device)
+            if seen is None:
+                return NOT_MEMBER, False
             c = schema.entry.c
-            here = (
-                log_chain.first(group_id)
-                if cursor == 0
-                else connection.scalar(
+            here = log_chain.first(group_id) if cursor == 0 else None
+            if 0 < cursor <= seen.last:
+                here = connection.scalar(
                     select(c.chain).where(c.group_id == group_id, c.seq == cursor)
                 )
-            )
-            if cursor > head or here != chain:
-                successors = _entries(connection, group_id, 0, last, Kind.SUCCESSOR)
-                return Diverged(head, tuple(successors))
-            m = schema.member.c
-            count = connection.scalar(
-                select(m.count).where(m.group_id == group_id, m.device == device)
-            )
-        return Subscribed(last, int(count or 0))
+            if here == chain:
+                return Subscribed(seen.last, seen.count), seen.is_listed
+            found = _entries(connection, group_id, 0, seen.last, Kind.SUCCESSOR)
+            return Diverged(seen.last, tuple(_bounded(found))), False
 
     def groups_of(self, device: bytes) -> Groups:
         """The groups whose list holds, or held, a device."""
@@ -154,39 +145,59 @@ class Reading:
                 .join_from(schema.member, schema.group, m.group_id == g.group_id)
                 .where(m.device == device)
             )
-            return Groups(tuple(GroupInfoLine(*row) for row in rows))
+            return Groups(
+                tuple(
+                    GroupInfoLine(group_id, head if removed_at is None else removed_at, removed_at)
+                    for group_id, head, removed_at in rows
+                )
+            )
 
-    def inbox(self, device: bytes, after: int) -> Inbox:
-        """Items after ``after``, as many as fit in an answer."""
-        i, w = schema.inbox.c, schema.welcome.c
+    def inbox(self, device: bytes, after: int) -> tuple[Inbox, frozenset[bytes]]:
+        """Items after ``after``, as many as fit in an answer; and the groups in which they allow it to post."""
+        i, w, m = schema.inbox.c, schema.welcome.c, schema.member.c
         found: list[InboxItem] = []
+        silent: set[bytes] = set()
         size = 0
         with self.connection() as connection:
             rows = connection.execute(
-                select(i.number, i.group_id, i.sender, w.welcome)
+                select(i.number, i.group_id, i.sender, w.welcome, m.may_post)
                 .join_from(schema.inbox, schema.welcome, i.welcome_id == w.id)
+                .outerjoin(schema.member, (m.group_id == i.group_id) & (m.device == i.device))
                 .where(i.device == device, i.number > after)
                 .order_by(i.number)
             )
-            for row in rows:
-                size += len(row[3])
+            for number, group_id, sender, welcome, may_post in rows:
+                size += len(welcome)
                 if found and size > limits.MAX_FETCH_BYTES:
                     break
-                found.append(InboxItem(*row))
-        return Inbox(tuple(found))
+                found.append(InboxItem(number, group_id, sender, welcome))
+                if may_post is False:
+                    silent.add(group_id)
+        return Inbox(tuple(found)), frozenset(silent)
 
 
-def _readable(
-    connection: Connection, group_id: bytes, device: bytes
-) -> tuple[int, int | None] | None:
-    """The head, and up to where a device that was taken off may read. None: it is nobody here."""
+def _seen(connection: Connection, group_id: bytes, device: bytes) -> Seen | None:
+    """None: the device is and was nobody here, or there is no such group."""
     m, g = schema.member.c, schema.group.c
     row = connection.execute(
-        select(g.head, m.removed_at)
+        select(g.head, m.removed_at, m.count)
         .join_from(schema.member, schema.group, m.group_id == g.group_id)
         .where(m.group_id == group_id, m.device == device)
     ).first()
-    return (row[0], row[1]) if row else None
+    if row is None:
+        return None
+    head, removed_at, count = row
+    return Seen(head if removed_at is None else removed_at, removed_at is None, count)
+
+
+def _bounded(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """As many as fit in an answer, and at least one."""
+    size = 0
+    for entry in entries:
+        size += len(entry.body)
+        if size > limits.MAX_FETCH_BYTES and size > len(entry.body):
+            return
+        yield entry
 
 
 def _entries(

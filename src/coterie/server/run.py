@@ -1,38 +1,36 @@
 """``coterie serve``, without its command line: opens the data folder, listens, stops in order."""
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from coterie.errors import StorageError
+from coterie.errors import StorageError, Unavailable
 from coterie.server import limits
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
 from coterie.server.config import Config
-from coterie.server.keys import FILE as SECRETS
+from coterie.server.folder import data_folder, is_data_folder
 from coterie.server.keys import Keys
 from coterie.server.listener import Listener
-from coterie.server.seams import PoolThreads, SystemClock
+from coterie.server.seams import PoolThreads, SystemClock, Threads
 from coterie.server.session import House
-from coterie.server.store import DATABASE, Store
+from coterie.server.store import Store
 from coterie.server.writer import Writer
 from coterie.wire.invite import Address, Invite, decode_address
 from coterie.wire.limits import TOKEN_SIZE
 
 log = structlog.get_logger()
 
-LOCK = "lock"
 INVITE_LIFETIME_S = 7 * 86_400.0
 IDLE_CHECK_S = 30.0  # how often the write-ahead log is emptied
+_ADDRESS = "address"  # in the store: where clients reach this server
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,10 @@ class Ready:
 
 
 def serve(config: Config, ready: Callable[[Ready], None]) -> None:
-    """Serves until SIGTERM or SIGINT. Raises StorageError, InvalidInput, OSError where it cannot listen."""
+    """Serves until SIGTERM or SIGINT. Raises StorageError; Unavailable where it cannot listen."""
     with data_folder(config.data) as folder:
-        keys, store = Keys.open(folder), Store.open(folder)
+        keys = Keys.open(folder)
+        store = Store.open(folder)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(_serve(config, keys, store, ready))
@@ -57,14 +56,15 @@ def serve(config: Config, ready: Callable[[Ready], None]) -> None:
 
 def make_invite(folder: Path, uses: int, lifetime_s: float) -> Invite:
     """A new invite, while the server runs or not. Raises StorageError where there is no server's data."""
-    if not (folder / DATABASE).exists() or not (folder / SECRETS).exists():
-        raise StorageError(
-            f"{folder} is no data folder of a Coterie server",
-            hint="start it once with `coterie serve --data DIR`",
-        )
-    keys, store = Keys.open(folder), Store.open(folder)
+    hint = "start it once with `coterie serve --data DIR`"
+    if not is_data_folder(folder):
+        raise StorageError(f"{folder} is no data folder of a Coterie server", hint=hint)
+    keys = Keys.open(folder)
+    store = Store.open(folder)
     try:
-        address = store.reading.meta("address").decode()
+        address = store.reading.meta(_ADDRESS).decode()
+        if not address:
+            raise StorageError(f"the server of {folder} has never listened", hint=hint)
         return _new_invite(store, keys, decode_address(address), uses, lifetime_s)
     finally:
         store.close()
@@ -72,79 +72,90 @@ def make_invite(folder: Path, uses: int, lifetime_s: float) -> Invite:
 
 def _new_invite(store: Store, keys: Keys, address: Address, uses: int, lifetime_s: float) -> Invite:
     token = secrets.token_bytes(TOKEN_SIZE)
-    clock = SystemClock()
-    (done,) = store.batch([lambda t: t.create_invite(token, uses, lifetime_s)], clock.now())
-    if isinstance(done, Exception):
-        raise done
+    store.do(lambda t: t.accounts.create_invite(token, uses, lifetime_s), SystemClock().now())
     return Invite(address, keys.fingerprint, token)
 
 
-@contextmanager
-def data_folder(path: Path) -> Iterator[Path]:
-    """The folder, made where it is not there, and locked for this process. Raises StorageError."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        strangers = [entry.name for entry in path.iterdir()]
-        if strangers and not {DATABASE, SECRETS, LOCK, "coterie.toml"} & set(strangers):
-            raise StorageError(
-                f"{path} holds something else than a Coterie server's data",
-                hint="choose another --data folder, or an empty one",
-            )
-        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be used: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StorageError(f"another server is running on {path}") from error
-        yield path
-    finally:
-        os.close(descriptor)
-
-
 async def _serve(config: Config, keys: Keys, store: Store, ready: Callable[[Ready], None]) -> None:
-    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    clock, bus = SystemClock(), Bus()
-    heavy, reading, writing = (
-        PoolThreads(os.cpu_count() or 2, "heavy"),
-        PoolThreads(2, "reader"),
-        PoolThreads(1, "writer"),
-    )
-    writer = Writer(store, writing, clock, bus.publish)
-    house = House(store, writer, bus, keys, Attempts(), clock, heavy, reading)
-    listener = Listener(house)
-    port = await listener.listen(config.listen.host, config.listen.port)
-    address = Address(config.listen.host, port)
-    announced = decode_address(config.announce, port) if config.announce else _reachable(address)
-    await writer.do(lambda t: t.set_meta("address", str(announced).encode()))
-    invite = await writing.run(_new_invite, store, keys, announced, 1, INVITE_LIFETIME_S)
-    ready(Ready(address, keys.fingerprint, invite))
-    log.info("serving", port=port)
-    tidying = asyncio.create_task(_tidy(store, writing))
-    await stop.wait()
-    tidying.cancel()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(limits.EXIT_TIMEOUT_S):
-            await writer.drain()  # what was taken is finished and answered
-            await listener.close()
-            await writer.drain()
-    for threads in (heavy, reading, writing):
-        threads.close()
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with (
+        _pool(os.cpu_count() or 2, "heavy") as heavy,
+        _pool(2, "reader") as readers,
+        _pool(1, "writer") as writing,
+    ):
+        clock, bus = SystemClock(), Bus()
+        writer = Writer(store, writing, clock, bus.publish)
+        house = House(store, writer, bus, keys, Attempts(), clock, heavy, readers)
+        listener = Listener(house)
+        port = await _listen(listener, config.listen)
+        address = Address(config.listen.host, port)
+        announced = _announced(config, address)
+        await writer.do(lambda t: t.set_meta(_ADDRESS, str(announced).encode()))
+        invite = await writing.run(_new_invite, store, keys, announced, 1, INVITE_LIFETIME_S)
+        ready(Ready(address, keys.fingerprint, invite))
+        log.info("serving", port=port)
+        async with _tidying(store, writing):
+            await stop.wait()
+        await _stop(listener, writer)
     log.info("stopped")
 
 
-async def _tidy(store: Store, writing: PoolThreads) -> None:
-    while True:
-        await asyncio.sleep(IDLE_CHECK_S)
-        await writing.run(store.idle)
+async def _stop(listener: Listener, writer: Writer) -> None:
+    """What was taken is finished and answered. Who does not take his answer in time does without."""
+    log.info("stopping", connections=len(listener.peers))
+    try:
+        async with asyncio.timeout(limits.EXIT_TIMEOUT_S):
+            await listener.close()
+            await writer.drain()
+    except TimeoutError:
+        log.warning("stopped-in-haste", connections=len(listener.peers))
 
 
-def _reachable(address: Address) -> Address:
-    """An address for invites: who listens everywhere is asked for on this machine until --announce says more."""
+async def _listen(listener: Listener, address: Address) -> int:
+    try:
+        return await listener.listen(address.host, address.port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Unavailable(
+            f"cannot listen on {address}: {reason}",
+            hint="choose another with --listen HOST:PORT; port 0 takes any that is free",
+        ) from error
+
+
+@asynccontextmanager
+async def _pool(workers: int, name: str) -> AsyncIterator[PoolThreads]:
+    threads = PoolThreads(workers, name)
+    try:
+        yield threads
+    finally:
+        threads.close()
+
+
+@asynccontextmanager
+async def _tidying(store: Store, writing: Threads) -> AsyncIterator[None]:
+    """Empties the write-ahead log now and then while the server runs."""
+
+    async def tidy() -> None:
+        while True:
+            await asyncio.sleep(IDLE_CHECK_S)
+            try:
+                await writing.run(store.idle)
+            except StorageError as error:
+                log.warning("not-tidied", error=str(error))
+
+    task = asyncio.create_task(tidy(), name="coterie-tidy")
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _announced(config: Config, address: Address) -> Address:
+    """Where clients reach it. Who listens everywhere is asked for on this machine until ``announce`` says more."""
+    if config.announce:
+        return decode_address(config.announce, address.port)
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
     return Address(everywhere.get(address.host, address.host), address.port)
 

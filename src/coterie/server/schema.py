@@ -43,8 +43,8 @@ device = Table(
     Column("device", LargeBinary, primary_key=True),
     Column("name", String(64), ForeignKey("account.name"), nullable=False, index=True),
     Column("device_key", LargeBinary, nullable=False),
-    Column("is_revoked", Boolean, nullable=False, default=False),
-    Column("inbox_head", BigInteger, nullable=False, default=0),
+    Column("is_revoked", Boolean, nullable=False),
+    Column("inbox_head", BigInteger, nullable=False),
 )
 
 invite = Table(
@@ -72,6 +72,8 @@ group = Table(
     Column("head", BigInteger, nullable=False),
     Column("chain", LargeBinary, nullable=False),
     Column("last_handshake", BigInteger, nullable=False),  # seq of the last commit or successor
+    Column("turn_device", LargeBinary),  # whose turn it is, or was the last: ``turns``
+    Column("turn_at", Float, nullable=False),
 )
 
 member = Table(
@@ -83,6 +85,9 @@ member = Table(
     Column("count", BigInteger, nullable=False),
     Column("may_post", Boolean, nullable=False),  # False until the Welcome is fetched
     Column("removed_at", BigInteger),  # seq up to which one who was taken off may read
+    Column("proposal_at", BigInteger, nullable=False),  # seq of the last proposal; 0: none
+    Column("stale_after", BigInteger),  # with which it lost the last race
+    Column("turn_at", Float, nullable=False),
     PrimaryKeyConstraint("group_id", "device"),
 )
 
@@ -104,6 +109,7 @@ entry = Table(
     Column("message_id", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("chain", LargeBinary, nullable=False),  # after this entry
+    Column("stored_at", Float, nullable=False),  # seconds since 1970
     PrimaryKeyConstraint("group_id", "seq"),
     UniqueConstraint("group_id", "device", "message_id"),
 )

@@ -11,6 +11,12 @@ from coterie.noise.dh import prepare_thread
 T = TypeVar("T")
 
 
+class Timer(Protocol):
+    """A callback that is due."""
+
+    def cancel(self) -> None: ...
+
+
 class Clock(Protocol):
     """Time."""
 
@@ -19,6 +25,9 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since some moment: for durations."""
+
+    def call_later(self, delay_s: float, callback: Callable[[], object]) -> Timer:
+        """Calls ``callback`` once, on the loop."""
 
 
 class SystemClock:
@@ -31,6 +40,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since some moment."""
         return time.monotonic()
+
+    def call_later(self, delay_s: float, callback: Callable[[], object]) -> Timer:
+        """By the running loop."""
+        return asyncio.get_running_loop().call_later(delay_s, callback)
 
 
 class Threads(Protocol):

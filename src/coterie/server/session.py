@@ -5,7 +5,7 @@ States and what each allows are one table. A request becomes one answer; several
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import TypeVar, assert_never
@@ -16,8 +16,9 @@ from coterie.errors import NotAuthenticated, Refused, RemoteProtocolError, Stora
 from coterie.logs import short
 from coterie.opaque import context
 from coterie.opaque.server import ServerLogin, check_record, fake_record, registration_response
-from coterie.server.attempts import Attempts
+from coterie.server.attempts import Attempts, network_of
 from coterie.server.bus import Bus, Listener
+from coterie.server.database import DiskFull
 from coterie.server.keys import Keys
 from coterie.server.seams import Clock, Threads
 from coterie.server.store import PostJob, Store
@@ -76,10 +77,12 @@ ALLOWED: MappingProxyType[State, tuple[type, ...]] = MappingProxyType(
 )
 
 _NOT_AUTHENTICATED = f.Failed(f.Code.NOT_AUTHENTICATED, "login failed")
+_DISK_FULL = f.Failed(f.Code.FULL, "the server's disk is full: nothing was stored")
+_NO_STORE = f.Failed(f.Code.FULL, "the server cannot use its database: nothing was stored")
 _DUMMY_KEY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class House:
     """What all connections share."""
 
@@ -91,23 +94,36 @@ class House:
     clock: Clock
     threads: Threads  # for key exchanges and logins
     readers: Threads
+    fake_record: bytes = field(init=False)  # what a name that does not exist is answered from
+
+    def __post_init__(self) -> None:
+        self.fake_record = fake_record(self.keys.opaque)
 
 
 class Session:
-    """One connection's state. ``listener`` is how it is told of what grows."""
+    """One connection's state. ``listener`` is how it is told of what grows.
+
+    The caller asks ``admit`` in the order in which requests came, and answers those that are ``exclusive`` before it
+    looks at the next: so the state in which a request is judged is the one in which it was sent.
+    """
 
     def __init__(self, house: House, address: str, listener: Listener) -> None:
         self._house = house
-        self._address = address
+        self._network = network_of(address)
         self._listener = listener
         self.state = State.AWAITING_HELLO
         self.device = b""
         self.name = ""
         self.handshake_hash = b""  # set when the channel is there, and again after a renewal
-        self.needs_login = False  # a renewal was made and not yet signed
+        self._needs_login = False  # a renewal was made and not yet signed
         self._registering: f.RegisterStart | None = None
         self._login: tuple[str, ServerLogin] | None = None
         self._groups: set[bytes] = set()
+
+    @property
+    def is_logged_in(self) -> bool:
+        """As a device that has signed the newest exchange."""
+        return self.state is State.LOGGED_IN and not self._needs_login
 
     def close(self) -> None:
         """The connection has ended."""
@@ -120,18 +136,26 @@ class Session:
     def renewed(self, handshake_hash: bytes) -> None:
         """The channel has new keys: the device signs them before it asks for anything else."""
         self.handshake_hash = handshake_hash
-        self.needs_login = self.state is State.LOGGED_IN
+        self._needs_login = self.state is State.LOGGED_IN
+
+    def exclusive(self, body: f.RequestBody) -> bool:
+        """Whether the request may change what is allowed."""
+        return self.state is not State.LOGGED_IN or isinstance(body, f.DeviceLogin)
+
+    def admit(self, body: f.RequestBody) -> f.Failed | None:
+        """None where the request is allowed in this state. Raises RemoteProtocolError before the greeting."""
+        if isinstance(body, ALLOWED[self.state]) and (
+            not self._needs_login or isinstance(body, f.DeviceLogin)
+        ):
+            return None
+        if self.state is State.AWAITING_HELLO:
+            raise RemoteProtocolError(f"{type(body).__name__} before Hello")
+        return f.Failed(
+            f.Code.NOT_LOGGED_IN, f"{type(body).__name__} is not allowed now: log in first"
+        )
 
     async def answer(self, body: f.RequestBody) -> f.ReplyBody:
-        """The reply to one request; refusals are replies. Raises RemoteProtocolError where it is out of place."""
-        if not isinstance(body, ALLOWED[self.state]) or (
-            self.needs_login and not isinstance(body, f.DeviceLogin)
-        ):
-            if self.state is State.AWAITING_HELLO:
-                raise RemoteProtocolError(f"{type(body).__name__} before Hello")
-            return f.Failed(
-                f.Code.NOT_LOGGED_IN, f"{type(body).__name__} is not allowed now: log in first"
-            )
+        """The reply to one request that was admitted; refusals are replies."""
         try:
             return await self._answer(body)
         except Refused as error:
@@ -140,7 +164,7 @@ class Session:
             return _NOT_AUTHENTICATED
         except StorageError as error:
             log.error("storage", error=str(error))
-            return f.Failed(f.Code.FULL, str(error))
+            return _DISK_FULL if isinstance(error, DiskFull) else _NO_STORE
         except RemoteProtocolError as error:
             return f.Failed(f.Code.MALFORMED, str(error)[:500])
 
@@ -166,23 +190,27 @@ class Session:
                 return await self._device_login(body)
             case f.UploadKeyPackages(one_time, last_resort, replace):
                 return await self._do(
-                    lambda t: t.add_key_packages(device, one_time, last_resort, replace=replace)
+                    lambda t: t.directory.add_key_packages(
+                        device, one_time, last_resort, replace=replace
+                    )
                 )
             case f.CountKeyPackages():
-                return await house.readers.run(read.count_key_packages, device)
+                now = house.clock.now()
+                return await house.readers.run(read.count_key_packages, device, now)
             case f.FetchAccount(name):
                 account = await house.readers.run(read.account, name)
                 if account is None:
                     return f.Failed(f.Code.NOT_FOUND, f"there is no account {name}")
                 return f.Account(account.device_list)
             case f.FetchKeyPackages(name):
-                return await self._do(lambda t: t.take_key_packages(name))
+                return await self._do(lambda t: t.directory.take_key_packages(name))
             case f.CreateGroup(group_id):
-                return await self._do(lambda t: t.create_group(group_id, device, self.name))
+                name = self.name
+                return await self._do(lambda t: t.logs.create_group(group_id, device, name))
             case f.Post():
                 return await self._post(body)
             case f.ChangeList():
-                return await self._do(lambda t: t.change_list(body, device))
+                return await self._do(lambda t: t.logs.change_list(body, device))
             case f.Fetch(group_id, after, most):
                 return await house.readers.run(read.entries, group_id, device, after, most)
             case f.Subscribe(group_id, cursor, chain):
@@ -190,11 +218,9 @@ class Session:
             case f.FetchGroups():
                 return await house.readers.run(read.groups_of, device)
             case f.FetchInbox(after):
-                if after:
-                    await self._do(lambda t: t.read_inbox(device, after))
-                return await house.readers.run(read.inbox, device, after)
+                return await self._fetch_inbox(after)
             case f.CreateInvite(token, uses, lifetime_s):
-                return await self._do(lambda t: t.create_invite(token, uses, lifetime_s))
+                return await self._do(lambda t: t.accounts.create_invite(token, uses, lifetime_s))
             case _:
                 assert_never(body)
 
@@ -214,17 +240,17 @@ class Session:
     async def _register_start(self, body: f.RegisterStart) -> f.ReplyBody:
         if not names.is_allowed(body.name):
             return f.Failed(f.Code.NAME_NOT_ALLOWED, f"a name is {names.RULE}")
-        wait_s = self._attempt("", f"register {self._address}")
+        house, key = self._house, f"registration {self._network}"
+        wait_s = house.attempts.begin(key, now=house.clock.monotonic())
         if wait_s:
             return _wait(wait_s)
-
-        def check(transaction: Transaction) -> None:
-            transaction.check_registration(body.token, body.name)
-
-        await self._do(check)
-        response = await self._house.threads.run(
+        await house.readers.run(
+            house.store.reading.check_registration, body.token, body.name, house.clock.now()
+        )
+        house.attempts.take_back(key)  # an office that joins together does not wait for itself
+        response = await house.threads.run(
             registration_response,
-            self._house.keys.opaque,
+            house.keys.opaque,
             body.registration_request,
             body.name.encode(),
         )
@@ -248,7 +274,7 @@ class Session:
         if not is_consistent:
             return f.Failed(f.Code.MALFORMED, "certificate and device list do not agree")
         done: f.ReplyBody = await self._do(
-            lambda t: t.register(
+            lambda t: t.accounts.register(
                 started.token,
                 body.registration_record,
                 body.vault,
@@ -257,7 +283,6 @@ class Session:
                 certificate,
             )
         )
-        self._house.attempts.succeeded("", f"register {self._address}")
         log.info("account-made")
         return done
 
@@ -265,13 +290,12 @@ class Session:
 
     async def _password_start(self, body: f.PasswordLoginStart) -> f.ReplyBody:
         """Known and unknown names take the same path: a record is read, or the fake one is; then the same work."""
-        house = self._house
-        wait_s = self._attempt(body.name, self._address)
+        house, keys = self._house, self._house.keys.opaque
+        wait_s = house.attempts.begin(*self._attempt_of(body.name), now=house.clock.monotonic())
         if wait_s:
             return _wait(wait_s)
-        account = await house.readers.run(house.store.reading.account, body.name)
-        keys = house.keys.opaque
-        record = fake_record(keys) if account is None else account.opaque_record
+        found = await house.readers.run(house.store.reading.opaque_record, body.name)
+        record = house.fake_record if found is None else found
 
         def respond() -> tuple[bytes, ServerLogin]:
             return ServerLogin.respond(
@@ -297,7 +321,9 @@ class Session:
         account = await self._house.readers.run(self._house.store.reading.account, name)
         if account is None:
             return _NOT_AUTHENTICATED
-        self._house.attempts.succeeded(name, self._address)
+        of_name, of_network = self._attempt_of(name)
+        self._house.attempts.forget(of_name)
+        self._house.attempts.take_back(of_network)
         self.name, self.state = name, State.UNLOCKED
         return f.PasswordLoggedIn(account.vault, account.device_list)
 
@@ -308,7 +334,7 @@ class Session:
         opened = open_certificate(certificate) if certificate is not None else None
         if device_list.name != self.name or (opened is not None and opened.name != self.name):
             return f.Failed(f.Code.MALFORMED, "the list is another account's")
-        return await self._do(lambda t: t.replace_device_list(signed, device_list, opened))
+        return await self._do(lambda t: t.accounts.replace_device_list(signed, device_list, opened))
 
     async def _device_login(self, body: f.DeviceLogin) -> f.ReplyBody:
         """Unknown, revoked and wrong are one answer, after the same work."""
@@ -328,27 +354,26 @@ class Session:
         if not is_known or (self.device and self.device != body.device):
             log.info("device-login-refused")
             return _NOT_AUTHENTICATED
-        self.needs_login = False
-        if self.state is not State.LOGGED_IN:
-            self.name, self.device, self.state = body.name, body.device, State.LOGGED_IN
-            house.bus.log_in(self.device, self._listener)
+        # Listening first, looking second: who is revoked in between is either found here or dropped.
+        house.bus.log_in(body.device, self._listener)
+        self.device = body.device  # from here on ``close`` ends the listening
+        found = await house.readers.run(house.store.reading.device, body.device)
+        if found is None or found.is_revoked:
+            log.info("device-login-refused")
+            return _NOT_AUTHENTICATED
+        self._needs_login = False
+        self.name, self.state = body.name, State.LOGGED_IN
         log.debug("device-logged-in", device=short(self.device))
         return f.LoggedIn()
 
-    def _attempt(self, name: str, address: str) -> float:
-        """Seconds to wait; 0 where the attempt is allowed, and counted."""
-        attempts, now = self._house.attempts, self._house.clock.monotonic()
-        wait_s = attempts.wait_s(name, address, now)
-        if not wait_s:
-            attempts.begin(name, address, now)
-        return wait_s
+    def _attempt_of(self, name: str) -> tuple[str, str]:
+        """What a guess at a password counts for. The same for names that do not exist."""
+        return f"name {name}", f"address {self._network}"
 
     # --- logs ----------------------------------------------------------------------------------
 
     async def _post(self, post: f.Post) -> f.ReplyBody:
-        job = PostJob(post, self.device, self._house.clock.monotonic())
-        posted = await self._house.writer.do(job)
-        answer: f.ReplyBody = posted.answer
+        answer: f.ReplyBody = await self._house.writer.do(PostJob(post, self.device))
         log.debug(
             "posted",
             group=short(post.group),
@@ -361,16 +386,25 @@ class Session:
 
     async def _subscribe(self, group_id: bytes, cursor: int, chain: bytes) -> f.ReplyBody:
         house = self._house
-        # Subscribed first, looked second: what comes in between is pushed, and a client drops what it has.
-        house.bus.subscribe(group_id, self._listener)
+        read = house.store.reading.subscribe
+        # Subscribed first, looked second, confirmed third: what comes in between is told, and only to a member.
+        house.bus.subscribe(group_id, self.device, self._listener)
         self._groups.add(group_id)
-        answer: f.ReplyBody = await house.readers.run(
-            house.store.reading.subscribe, group_id, self.device, cursor, chain
-        )
-        if not isinstance(answer, f.Subscribed):
+        answer, is_listed = await house.readers.run(read, group_id, self.device, cursor, chain)
+        if is_listed and not house.bus.confirm(group_id, self._listener):
+            answer, _ = await house.readers.run(read, group_id, self.device, cursor, chain)
+        elif not is_listed:
             house.bus.unsubscribe(group_id, self._listener)
-            self._groups.discard(group_id)
         return answer
+
+    async def _fetch_inbox(self, after: int) -> f.ReplyBody:
+        house, device = self._house, self.device
+        if after:
+            await self._do(lambda t: t.inboxes.delete_taken(device, after))
+        inbox, silent = await house.readers.run(house.store.reading.inbox, device, after)
+        if silent:  # "may not post before it has fetched its Welcome"
+            await self._do(lambda t: t.inboxes.welcomed(device, silent))
+        return inbox
 
 
 def _wait(wait_s: float) -> f.Failed:

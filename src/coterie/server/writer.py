@@ -11,23 +11,21 @@ from typing import Any
 import structlog
 
 from coterie.errors import CoterieError
+from coterie.server.news import News
 from coterie.server.seams import Clock, Threads
-from coterie.server.store import Job, Store
-from coterie.server.writing import Posted
-from coterie.wire.frames import Entry
+from coterie.server.store import Batch, Job, Store
 
 log = structlog.get_logger()
 
-MAX_BATCH = (
-    2_000  # jobs; a flush takes milliseconds, and an answer should not wait for more than that
-)
-Publish = Callable[[dict[bytes, list[Entry]], set[bytes]], None]
+MAX_BATCH = 2_000  # jobs; a flush takes milliseconds, and no answer should wait for more than that
 
 
 class Writer:
     """Takes jobs on the loop and gives their results when they are durable."""
 
-    def __init__(self, store: Store, threads: Threads, clock: Clock, publish: Publish) -> None:
+    def __init__(
+        self, store: Store, threads: Threads, clock: Clock, publish: Callable[[News], None]
+    ) -> None:
         self._store, self._threads, self._clock, self._publish = store, threads, clock, publish
         self._waiting: list[tuple[Job, asyncio.Future[Any]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -57,17 +55,12 @@ class Writer:
         began = self._clock.monotonic()
         try:
             jobs = [job for job, _ in batch]
-            results = await self._threads.run(self._store.batch, jobs, self._clock.now())
+            done = await self._threads.run(self._store.batch, jobs, self._clock.now())
         except Exception as error:  # nothing of the batch was written: everybody in it is told
             if not isinstance(error, CoterieError):
                 log.exception("batch-failed", jobs=len(batch))
-            results = [error] * len(batch)
-        entries: dict[bytes, list[Entry]] = {}
-        inboxes: set[bytes] = set()
-        for (_, future), result in zip(batch, results, strict=True):
-            if isinstance(result, Posted) and result.entry is not None:
-                entries.setdefault(result.group_id, []).append(result.entry)
-                inboxes.update(result.inboxes)
+            done = Batch([error] * len(batch), News())
+        for (_, future), result in zip(batch, done.results, strict=True):
             if future.cancelled():
                 continue
             if isinstance(result, Exception):
@@ -76,5 +69,5 @@ class Writer:
                 future.set_result(result)
         duration = self._clock.monotonic() - began
         log.debug("flushed", jobs=len(batch), duration_ms=round(duration * 1000, 1))
-        if entries or inboxes:
-            self._publish(entries, inboxes)
+        if done.news:
+            self._publish(done.news)

@@ -53,6 +53,8 @@ def upgrade() -> None:
         sa.Column("head", big, nullable=False),
         sa.Column("chain", blob, nullable=False),
         sa.Column("last_handshake", big, nullable=False),
+        sa.Column("turn_device", blob),
+        sa.Column("turn_at", sa.Float, nullable=False),
     )
     op.create_table(
         "member",
@@ -62,6 +64,9 @@ def upgrade() -> None:
         sa.Column("count", big, nullable=False),
         sa.Column("may_post", sa.Boolean, nullable=False),
         sa.Column("removed_at", big),
+        sa.Column("proposal_at", big, nullable=False),
+        sa.Column("stale_after", big),
+        sa.Column("turn_at", sa.Float, nullable=False),
         sa.PrimaryKeyConstraint("group_id", "device"),
     )
     op.create_table(
@@ -79,6 +84,7 @@ def upgrade() -> None:
         sa.Column("message_id", blob, nullable=False),
         sa.Column("body", blob, nullable=False),
         sa.Column("chain", blob, nullable=False),
+        sa.Column("stored_at", sa.Float, nullable=False),
         sa.PrimaryKeyConstraint("group_id", "seq"),
         sa.UniqueConstraint("group_id", "device", "message_id"),
     )

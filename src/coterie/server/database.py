@@ -1,0 +1,132 @@
+"""The database file: opening, migrating, and its errors as sentences. SQLAlchemy over SQLite."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from coterie.errors import StorageError
+
+FILE = "coterie.db"
+APPLICATION_ID = 0x436F7453  # "CotS": tells our databases from others'
+REVISION = "0001"  # the newest migration that this version knows
+BUSY_TIMEOUT_S = 30.0  # for another process of ours, `coterie invite`, which writes a single row
+
+
+class DiskFull(StorageError):
+    """Nothing was written, and nothing that was there is lost."""
+
+    def __init__(self) -> None:
+        super().__init__("the disk is full", hint="free some space: nothing was lost")
+
+
+def open_database(path: Path) -> Engine:
+    """The database in a file of mode 0600, made or brought up to date. Raises StorageError."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    try:
+        with mapped():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _migrate(engine, path)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def checkpoint(engine: Engine) -> None:
+    """Empties the write-ahead log into the database: deleted means deleted."""
+    with mapped():
+        connection = engine.raw_connection()  # it cannot run inside a transaction
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def mapped() -> Iterator[None]:
+    """The one place where the database's errors become ours."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _mapped(error.orig) from error
+    except sqlite3.Error as error:
+        raise _mapped(error) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull from error
+        raise StorageError(f"{FILE} cannot be used: {error.strerror}") from error
+
+
+def _mapped(error: BaseException | None) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what extends it
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull()
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return StorageError(
+            f"{FILE} is damaged, or no database", hint="put back a backup of the data folder"
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return StorageError(
+            f"{FILE} cannot be opened or written", hint="check who owns the data folder"
+        )
+    return StorageError(f"{FILE} cannot be used: {error}")
+
+
+def _prepare(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "secure_delete = ON",
+        "trusted_schema = OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    """Who will write says so at once: a lock that is taken later can fail."""
+    is_reading = connection.get_execution_options().get("is_reading")
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+def _migrate(engine: Engine, path: Path) -> None:
+    """Brings an empty or older database to ``REVISION``; refuses a newer one and those of other programs."""
+    with engine.connect() as connection:
+        application_id = connection.exec_driver_sql("PRAGMA application_id").scalar()
+        is_empty = not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
+        is_ours = not is_empty and application_id == APPLICATION_ID
+        found = (
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            if is_ours
+            else None
+        )
+        connection.rollback()
+    if not (is_empty or is_ours):
+        raise StorageError(
+            f"{path} is a database of another program", hint="choose another --data folder"
+        )
+    if found == REVISION:
+        return
+    if found is not None and found > REVISION:
+        raise StorageError(
+            f"{path} was written by a newer version (schema {found}, this one knows {REVISION})",
+            hint="install that version of coterie, or a newer one",
+        )
+    from alembic import command  # noqa: PLC0415  # slow to import, and seldom needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISION)
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -1,0 +1,73 @@
+"""What is read of logs and inboxes."""
+
+from coterie.server.store import Store
+from coterie.wire import chain
+from coterie.wire import frames as f
+from tests.server.people import (
+    GROUP,
+    Person,
+    Writer,
+    count,
+    entries,
+    take_inbox,
+)
+
+
+def test_chain_that_differs_or_a_cursor_beyond_the_head_diverges_with_all_successors(
+    store: Store, anna: Writer
+) -> None:
+    anna.accepted(anna.post(after=0))
+    anna.accepted(anna.post(f.Kind.SUCCESSOR, after=1, body=b"successor"))
+    found = entries(store, anna.device)
+    link = chain.following(chain.first(GROUP), found[0])
+    read = store.reading.subscribe
+    assert read(GROUP, anna.device.device, 1, link) == (f.Subscribed(2, 2), True)
+    assert read(GROUP, anna.device.device, 0, chain.first(GROUP))[0] == f.Subscribed(2, 2)
+    for cursor, wrong in [(0, link), (1, bytes(32)), (2, link), (3, link), (2**63 - 1, link)]:
+        answer, is_listed = read(GROUP, anna.device.device, cursor, wrong)
+        assert answer == f.Diverged(2, (found[1],))
+        assert not is_listed
+
+
+def test_long_log_is_read_in_steps(store: Store, anna: Writer) -> None:
+    large = f.Kind.COMMIT
+    for after in range(3):
+        anna.accepted(anna.post(large, after=after, body=bytes(3 * 2**20)))
+    steps, cursor = [], 0
+    while cursor < 3:
+        found = store.reading.entries(GROUP, anna.device.device, cursor, 1000)
+        assert isinstance(found, f.Entries)
+        assert found.head == 3
+        steps.append(len(found.entries))
+        cursor = found.entries[-1].seq
+    assert steps == [1, 1, 1]
+    beyond = store.reading.entries(GROUP, anna.device.device, 2**63 - 1, 1000)
+    assert beyond == f.Entries((), 3)
+
+
+def test_welcome_is_stored_once_and_goes_when_every_inbox_has_taken_it(
+    store: Store, anna: Writer
+) -> None:
+    people = [Person(name).register(store).first for name in ("ben", "carl")]
+    devices = tuple(device.device for device in people)
+    welcome = f.WelcomeFor(b"welcome", (*devices, devices[0]))
+    anna.accepted(
+        anna.post(f.Kind.COMMIT, after=0, change=f.ListChange(add=devices), welcome=welcome)
+    )
+    assert (count(store, "welcome"), count(store, "inbox")) == (1, 2)
+    for left, device in ((1, devices[0]), (0, devices[1])):
+        inbox, _ = store.reading.inbox(device, 0)
+        assert [item.welcome for item in inbox.items] == [b"welcome"]
+        assert store.reading.inbox(device, 1)[0].items == ()
+        take_inbox(store, device, 1)
+        assert (count(store, "welcome"), count(store, "inbox")) == (left, left)
+
+
+def test_inbox_goes_on_counting_after_it_was_emptied(store: Store, anna: Writer) -> None:
+    ben = Person("ben").register(store).first
+    change, welcome = f.ListChange(add=(ben.device,)), f.WelcomeFor(b"welcome", (ben.device,))
+    for number in (1, 2):
+        after = number - 1
+        anna.accepted(anna.post(f.Kind.COMMIT, after=after, change=change, welcome=welcome))
+        assert [item.number for item in store.reading.inbox(ben.device, 0)[0].items] == [number]
+        take_inbox(store, ben.device, number)
