@@ -13,7 +13,7 @@ from coterie.cli.main import coterie
 from coterie.cli.table import COMMANDS
 from coterie.errors import InvalidInput, StorageError
 from tests.cli.fakes import Runs
-from tests.cli.processes import process
+from tests.cli.processes import DEADLINE_S, PROGRAM, process
 
 FORBIDDEN = ("asyncio", "cryptography", "sqlalchemy", "textual", "msgspec", "structlog", "pathlib")
 
@@ -107,7 +107,7 @@ def test_profile_of_the_environment_is_taken_where_none_is_named(
         (("send", "x" * 201, "hi"), "a room's name has 1 to 200", "see `coterie send --help`"),
         (("invite", "--expires", "soon"), "not a duration: 'soon'", "write 90s, 15m, 12h or 7d"),
         (("serve", "--listen", "a b"), "not an address: 'a b'", "write HOST:PORT"),
-        (("send", "ops", "\udcff"), "not UTF-8: '\\\\udcff'", "see `coterie send --help`"),
+        (("send", "ops", "\udcff"), "not UTF-8: '\\udcff'", "see `coterie send --help`"),
         (("chat",), "the full screen is not there yet", "use --plain"),
     ],
 )
@@ -179,6 +179,20 @@ def test_a_disk_that_is_full_is_an_error() -> None:
         outcome = process("--help", stdout=full)
     assert outcome.returncode == 1
     assert outcome.stderr == "coterie: error: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_output_that_is_closed_is_no_bug(closed: int) -> None:
+    shell = f'exec {closed}>&-; "$@"; echo $? >&{3 - closed}'
+    command = [sys.executable, "-c", PROGRAM.format(after="pass"), "xyz"]
+    outcome = subprocess.run(  # noqa: S603
+        ["sh", "-c", shell, "sh", *command],  # noqa: S607
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (outcome.stdout + outcome.stderr).endswith("2\n")
 
 
 def test_a_terminal_without_unicode_gets_escapes() -> None:

@@ -1,5 +1,6 @@
 """``coterie``: runs a command, and makes of whatever goes wrong a sentence and an exit status."""
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
@@ -39,11 +40,13 @@ def coterie() -> None:
 
 def main(words: Sequence[str] | None = None, engine: Engine | None = None) -> int:
     """The exit status of ``coterie`` with these words behind its name, by default the process's own."""
+    if sys.stderr is None:  # closed by who started us: then nobody wants to hear it
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # until the end
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, TextIOWrapper
-        ):  # a terminal without Unicode shows escapes, not a stack trace
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a terminal without Unicode shows escapes
     invocation = Invocation(engine or Engine())
     try:
         given = list(sys.argv[1:] if words is None else words)

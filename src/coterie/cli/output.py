@@ -58,11 +58,10 @@ def complain_about(error: CoterieError) -> None:
 
 def watched() -> bool:
     """Whether a person sees stderr as it is written."""
-    return sys.stderr is not None and sys.stderr.isatty()
+    return sys.stderr.isatty()
 
 
 def _to_stderr(text: str) -> None:
     from coterie.ui.clean import clean_line  # noqa: PLC0415  # nothing to clean in --help
 
-    if sys.stderr is not None:  # print would take stdout in its place
-        print("coterie:", clean_line(text), file=sys.stderr, flush=True)
+    print("coterie:", clean_line(text), file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ def passphrase(invocation: Invocation) -> "Secret":
 
     if invocation.passphrase_file is not None:
         return encode_password(read_secret(invocation.passphrase_file, "passphrase"))
-    return encode_password(ask_secret("Passphrase of the profile", otherwise=_OTHERWISE))
+    return encode_password(ask_secret("Passphrase", otherwise=_OTHERWISE))
 
 
 def new_passphrase(invocation: Invocation) -> "Secret":
@@ -27,5 +27,5 @@ def new_passphrase(invocation: Invocation) -> "Secret":
 
     if invocation.passphrase_file is not None:
         return passphrase(invocation)
-    typed = ask_new_secret("Passphrase for the profile", encode_password, otherwise=_OTHERWISE)
+    typed = ask_new_secret("New passphrase", encode_password, otherwise=_OTHERWISE)
     return encode_password(typed)

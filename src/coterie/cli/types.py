@@ -78,4 +78,4 @@ def duration(typed: str) -> float:
 
 def _shown(typed: str) -> str:
     """For an error: the beginning, whatever the bytes are."""
-    return repr(typed[:80].encode(errors="backslashreplace").decode())
+    return f"'{typed[:80].encode(errors='backslashreplace').decode()}'"
