@@ -16,7 +16,13 @@ from coterie.client.happening import Event, Happening, Line, Said
 from coterie.client.intent import Change, Intent, Newcomer, Say, Sealed
 from coterie.client.log import GroupLog, Step
 from coterie.client.position import Position
-from coterie.client.room_policy import KNOWN_EXTENSIONS, REQUIRED, ROOM_POLICY, check_joined
+from coterie.client.room_policy import (
+    KNOWN_EXTENSIONS,
+    REQUIRED,
+    ROOM_POLICY,
+    check_joined,
+    leaf_identity,
+)
 from coterie.client.room_state import RoomState
 from coterie.identity import AccountKey
 from coterie.mls import (
@@ -164,6 +170,17 @@ class Reader:
         """What was said, in the order of the log."""
         return [h.content for h in self.happenings if isinstance(h, Said)]
 
+    @property
+    def names(self) -> list[str]:
+        """Accounts in the room."""
+        return sorted({leaf_identity(m.leaf_node).name for m in self.group.members()})
+
+    @property
+    def posts(self) -> list[tuple[int, bytes, int, bytes]]:
+        """Count, message_id, kind and body of what can be posted."""
+        found = logs.next_posts(self.log)
+        return [(count, out.message_id, sealed.kind, sealed.body) for count, out, sealed in found]
+
     def told(self, kind: type[T]) -> list[T]:
         """What happened of that kind."""
         return [h for h in self.happenings if isinstance(h, kind)]
@@ -270,7 +287,8 @@ class Reader:
         return message_id, body
 
     def append_rejoin(self, bundle: KeyPackageBundle | None = None) -> Entry:
-        message_id = self.new_id()
+        message_id, bundle = self.new_id(), bundle or self.device.key_package()
+        self.room.expect(self.device, bundle)
         body = rejoin(self.device, self.group, message_id, bundle)
         return self.append(Kind.PROPOSAL, body, message_id)
 
@@ -293,8 +311,12 @@ class Room:
     def newcomer(self, device: Device) -> Newcomer:
         """As the directory would give it."""
         bundle = device.key_package()
-        self._waiting[bundle.key_package.reference()] = (device, bundle)
+        self.expect(device, bundle)
         return Newcomer(device.name, device.id, bundle.key_package.encode())
+
+    def expect(self, device: Device, bundle: KeyPackageBundle) -> None:
+        """A Welcome for it will be taken."""
+        self._waiting[bundle.key_package.reference()] = (device, bundle)
 
     def append(self, device: Device, kind: Kind, message_id: bytes, body: bytes) -> Entry:
         """As the server stamps it, whatever it is."""
@@ -318,6 +340,10 @@ class Room:
         assert begins is not None
         log = logs.join(joined.group, device.id, position.decode(begins), NOW)
         return Reader(self, device, log)
+
+    def kinds(self, start: int = 0) -> list[Kind]:
+        """Of the entries behind ``start``."""
+        return [entry.kind for entry in self.entries[start:]]
 
     def everybody(self) -> list[Reader]:
         return list(self.readers.values())
@@ -378,6 +404,23 @@ def room_of(devices: Sequence[Device], *, admins: int = 1) -> tuple[Room, list[R
         reader.log = replace(reader.log, heal_first=False)
         reader.happenings.clear()
     return room, [room.readers[device.id] for device in devices]
+
+
+def append_first(reader: Reader) -> None:
+    """The first of its posts, without the Welcome: the newcomers of a crowd need not join to be members."""
+    reader.catch_up()
+    reader.seal()
+    (_, out, sealed), *_ = logs.next_posts(reader.log)
+    reader.append(Kind(sealed.kind), sealed.body, out.message_id)
+
+
+def crowd_of(number: int) -> tuple[list[Device], tuple[Newcomer, ...]]:
+    devices = [new_device(f"guest{n}") for n in range(number)]
+    packages = [device.key_package().key_package.encode() for device in devices]
+    return devices, tuple(
+        Newcomer(device.name, device.id, package)
+        for device, package in zip(devices, packages, strict=True)
+    )
 
 
 def rejoin(
