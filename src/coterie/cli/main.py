@@ -44,9 +44,8 @@ def main(words: Sequence[str] | None = None, engine: Engine | None = None) -> in
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a terminal without Unicode shows escapes
+            # a terminal without Unicode shows escapes, not a stack trace
+            stream.reconfigure(errors="backslashreplace")
     invocation = Invocation(engine or Engine())
     try:
         given = list(sys.argv[1:] if words is None else words)

@@ -33,10 +33,7 @@ DIGIT_GROUPS_A_LINE = 4
 def lines(result: Result, *, is_json: bool) -> Iterator[str]:
     """Those of one result. As JSON it is an object a line: a list gives one for each of its parts."""
     if is_json:
-        parts = {Rooms: "rooms", Members: "members"}
-        part = parts.get(type(result))
-        for each in getattr(result, part) if part else (result,):
-            yield json.dumps(_fields(each))
+        yield from map(_json, _parts(result))
         return
     match result:
         case Done() | Sent():
@@ -152,6 +149,20 @@ def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _parts(result: Result) -> tuple[msgspec.Struct, ...]:
+    match result:
+        case Rooms(rooms):
+            return rooms
+        case Members(members):
+            return members
+        case _:
+            return (result,)
+
+
+def _json(struct: msgspec.Struct) -> str:
+    return json.dumps(_fields(struct))
 
 
 def _fields(struct: msgspec.Struct) -> dict[str, Any]:
