@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from coterie.client import log as logs
 from coterie.client.happening import Dropped, Event, Landed, Said
-from coterie.client.intent import Change, Leave
+from coterie.client.intent import Change, Leave, Say
 from coterie.client.log import Halt
 from coterie.errors import LocalProtocolError
 from coterie.mls import DEFAULT_SUITE
@@ -184,6 +184,25 @@ def test_own_entry_that_is_not_known_shows_an_older_copy() -> None:
     assert bobb.texts == [b"after the backup", b"hello"]  # and says nothing
     assert alice.log.chain == bobb.log.chain  # but goes on hashing
     assert alice.log.cursor == bobb.log.cursor
+
+
+@pytest.mark.parametrize("wish", [Say(b"before the backup"), Leave()])
+def test_own_entry_that_was_encrypted_otherwise_shows_an_older_copy(wish: Say | Leave) -> None:
+    """The copy was made while it waited. Taken for an alteration of the server's, it would go on under used keys."""
+    room, (alice, bobb) = new_room("alice", "bobb")
+    ticket = bobb.want(wish)
+    bobb.seal()
+    backup = bobb.log
+    alice.append(Kind.COMMIT, b"garbage", alice.new_id())
+    bobb.post()
+    bobb.log, bobb.kept = backup, type(bobb.kept).begin(backup)
+    bobb.happenings.clear()
+    bobb.catch_up()
+    assert bobb.log.halt is Halt.OLDER_COPY
+    assert bobb.events == [Event.DEAD, Event.OLDER_COPY]
+    assert bobb.told(Dropped) == []
+    assert bobb.told(Landed) == [Landed(ticket, len(room.entries))]
+    assert bobb.log.outbox == ()  # it is in the log: it must not be said again
 
 
 def test_own_entry_that_the_server_shows_again_is_dead_and_no_older_copy() -> None:

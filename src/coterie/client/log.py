@@ -163,13 +163,14 @@ def _read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step
         return _dead(log, entry, RuleViolation("message-id-reused", "the server shows it again"))
     log = replace(log, landed=log.landed + 1)
     if mine is None:
-        text = "this profile is an older copy: the log holds what it does not know; nothing is sent here"
-        log = replace(log, halt=Halt.OLDER_COPY)
-        return Step(log, (Line(entry.seq, entry.message_id, Event.OLDER_COPY, text),))
+        return _older_copy(log, entry)
     rest = tuple(out for out in log.outbox if out is not mine)
     log = replace(log, outbox=rest)
     sealed = mine.sealed
     if sealed is None or sealed.body != entry.body or sealed.kind != entry.kind:
+        if _is_ours(log.group, entry):  # and it is in the log, so it is not said again
+            step = _older_copy(log, entry)
+            return replace(step, happenings=(*step.happenings, Landed(mine.ticket, entry.seq)))
         # Either the server altered it, or it took it behind a commit that we had not seen: dead for all.
         text = "the server altered a message of this device, or put it where it cannot be read"
         line = Line(entry.seq, entry.message_id, Event.ALTERED, text)
@@ -202,6 +203,25 @@ def _read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step
             return Step(log, (*lines, landed), is_new_epoch=True)
         case _:
             assert_never(mine.intent)
+
+
+def _older_copy(log: GroupLog, entry: Entry) -> Step:
+    text = (
+        "this profile is an older copy: the log holds what it does not know; nothing is sent here"
+    )
+    line = Line(entry.seq, entry.message_id, Event.OLDER_COPY, text)
+    return Step(replace(log, halt=Halt.OLDER_COPY, pending=None), (line,))
+
+
+def _is_ours(group: Group, entry: Entry) -> bool:
+    """Whether an entry that we did not make so was made with our keys, by a later copy of this profile."""
+    try:
+        open_entry(group, entry)
+    except RuleViolation as error:
+        return error.rule == "own-commit"  # which is found once the signature holds
+    except RemoteProtocolError:
+        return False
+    return True
 
 
 def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
