@@ -1,5 +1,4 @@
 """``coterie acknowledge``."""
-# ruff: noqa: PLC0415  # imports wait for the command to run, so that --help stays quick
 
 import click
 

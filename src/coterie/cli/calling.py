@@ -1,5 +1,4 @@
 """One request from a command to the client, and its result."""
-# ruff: noqa: PLC0415  # asyncio is not for --help
 
 from typing import TYPE_CHECKING, TypeVar
 

@@ -1,5 +1,4 @@
 """What the commands of a client set in motion. All of it is imported when used, so that ``--help`` stays quick."""
-# ruff: noqa: PLC0415  # imports inside of functions are what this file is for
 
 from typing import TYPE_CHECKING
 

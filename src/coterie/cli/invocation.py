@@ -1,5 +1,4 @@
 """What one run of the program was asked for, apart from its command: the options that work everywhere."""
-# ruff: noqa: PLC0415  # pathlib is not for --help
 
 from typing import TYPE_CHECKING
 

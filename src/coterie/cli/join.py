@@ -1,5 +1,4 @@
 """``coterie join``."""
-# ruff: noqa: PLC0415  # imports wait for the command to run, so that --help stays quick
 
 import json
 from typing import TYPE_CHECKING

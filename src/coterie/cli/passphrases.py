@@ -1,5 +1,4 @@
 """The passphrase that a profile is kept behind: from ``--passphrase-file``, or from the person."""
-# ruff: noqa: PLC0415  # not for --help
 
 from typing import TYPE_CHECKING
 

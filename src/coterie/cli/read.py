@@ -1,5 +1,4 @@
 """``coterie read``."""
-# ruff: noqa: PLC0415  # imports wait for the command to run, so that --help stays quick
 
 from contextlib import aclosing
 from typing import TYPE_CHECKING

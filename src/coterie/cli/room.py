@@ -1,5 +1,4 @@
 """``coterie room``: the family of commands about rooms and who is in them."""
-# ruff: noqa: PLC0415  # imports wait for the command to run, so that --help stays quick
 
 from typing import TYPE_CHECKING, TypeVar
 

@@ -1,5 +1,4 @@
 """Where a server's data lies, for the commands that run on its machine."""
-# ruff: noqa: PLC0415  # not for --help
 
 import os
 from collections.abc import Callable

@@ -2,7 +2,6 @@
 
 All take what was typed and raise Misuse.
 """
-# ruff: noqa: PLC0415  # what checks them is imported when there is something to check
 
 import re
 from typing import TYPE_CHECKING
