@@ -31,6 +31,7 @@ PASSWORD = Secret(b"correct horse battery staple")
 
 def make_house(folder: Path, threads: Threads, clock: FakeClock | SystemClock) -> House:
     """Everything that connections share, in a folder; all work goes to ``threads``."""
+    folder.mkdir(exist_ok=True)
     keys, store, bus = Keys.open(folder), Store.open(folder), Bus()
     writer = Writer(store, threads, clock, bus.publish)
     return House(store, writer, bus, keys, Attempts(), clock, threads, threads)

@@ -1,0 +1,603 @@
+"""One connection's requests in every state, without a socket."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from coterie.client.enrolment import Enrolled, Enrolment
+from coterie.client.login import PasswordLogin
+from coterie.errors import NotAuthenticated, RemoteProtocolError, StorageError
+from coterie.opaque.stretch import IDENTITY
+from coterie.secret import Secret
+from coterie.server import attempts
+from coterie.server.database import DiskFull
+from coterie.server.session import House, Session, State
+from coterie.wire import chain
+from coterie.wire import frames as f
+from coterie.wire.invite import Address, Invite
+from tests.asynchronous import asynchronous
+from tests.fakes import FakeClock, InlineThreads
+from tests.server.people import GROUP, Device, Person
+from tests.server.test_bus import Heard
+from tests.server.world import make_house, post
+
+PASSWORD = Secret(b"correct horse battery staple")
+HASH = b"h" * 32
+DOCUMENT = f.SignedDocument(b"", bytes(64))
+NO = f.Failed(f.Code.NOT_AUTHENTICATED, "login failed")
+
+BODIES: dict[str, f.RequestBody] = {
+    type(body).__name__: body
+    for body in (
+        f.Hello((1,)),
+        f.RegisterStart(b"t" * 16, "ben", b""),
+        f.RegisterFinish(b"", b"", DOCUMENT, DOCUMENT),
+        f.PasswordLoginStart("ben", b""),
+        f.PasswordLoginFinish(b""),
+        f.ReplaceDeviceList(DOCUMENT),
+        f.DeviceLogin("ben", b"d" * 16, bytes(64)),
+        f.Ping(),
+        f.UploadKeyPackages(()),
+        f.CountKeyPackages(),
+        f.FetchAccount("ben"),
+        f.FetchKeyPackages("ben"),
+        f.CreateGroup(GROUP),
+        f.Post(GROUP, f.Kind.MESSAGE, b"m" * 16, 1, 0, b""),
+        f.ChangeList(GROUP, f.ListChange()),
+        f.Fetch(GROUP, 0),
+        f.Subscribe(GROUP, 0, bytes(32)),
+        f.FetchGroups(),
+        f.FetchInbox(0),
+        f.CreateInvite(b"t" * 16, 1, 60),
+    )
+}
+BEGINNINGS = {"RegisterStart", "PasswordLoginStart", "DeviceLogin", "Ping"}
+OF_A_CONNECTION = {"Hello", "RegisterFinish", "PasswordLoginFinish", "ReplaceDeviceList"}
+ALLOWED = {
+    State.AWAITING_HELLO: {"Hello"},
+    State.ANONYMOUS: BEGINNINGS,
+    State.REGISTERING: BEGINNINGS | {"RegisterFinish"},
+    State.LOGGING_IN: BEGINNINGS | {"PasswordLoginFinish"},
+    State.UNLOCKED: BEGINNINGS | {"ReplaceDeviceList"},
+    State.LOGGED_IN: BODIES.keys() - OF_A_CONNECTION - BEGINNINGS | {"DeviceLogin", "Ping"},
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = make_house(tmp_path, InlineThreads(), FakeClock())
+    yield made
+    made.store.close()
+
+
+@dataclass
+class Client:
+    """A session, asked as a connection does."""
+
+    house: House
+    address: str = "192.0.2.1"
+    heard: Heard = field(default_factory=Heard)
+
+    def __post_init__(self) -> None:
+        self.session = Session(self.house, self.address, self.heard)
+        self.session.handshake_hash = HASH
+
+    async def ask(self, body: f.RequestBody) -> f.ReplyBody:
+        return self.session.admit(body) or await self.session.answer(body)
+
+    async def greet(self) -> "Client":
+        assert isinstance(await self.ask(f.Hello((1,))), f.HelloReply)
+        return self
+
+    async def log_in(self, device: Device) -> "Client":
+        await self.greet()
+        assert await self.ask(device.login(HASH)) == f.LoggedIn()
+        return self
+
+    @property
+    def hello(self) -> f.HelloReply:
+        store = self.house.store
+        return f.HelloReply(1, store.server_id, store.generation)
+
+    async def register(self, name: str, token: bytes) -> Enrolled:
+        enrolment = Enrolment(Invite(Address("h", 1), HASH, token), name, PASSWORD, IDENTITY)
+        response = await self.ask(enrolment.start())
+        assert isinstance(response, f.RegisterResponse), response
+        finish, enrolled = enrolment.finish(response, self.hello, self.house.clock.now())
+        assert await self.ask(finish) == f.Done()
+        return enrolled
+
+    async def guess(self, name: str, password: Secret = PASSWORD) -> f.ReplyBody:
+        """A login by password: what the server says at its end."""
+        login = PasswordLogin(name, password, IDENTITY)
+        response = await self.ask(login.start())
+        if not isinstance(response, f.PasswordLoginResponse):
+            return response
+        try:
+            finish = login.finish(response, self.house.store.server_id, HASH)
+        except NotAuthenticated:  # a client that is honest stops here
+            finish = f.PasswordLoginFinish(bytes(64))
+        return await self.ask(finish)
+
+
+def invite(house: House, uses: int = 1) -> bytes:
+    token = token_bytes(16)
+    now = house.clock.now()
+    house.store.do(lambda t: t.accounts.create_invite(token, uses, 60.0), now)
+    return token
+
+
+def person(house: House, name: str) -> Person:
+    return Person(name).register(house.store, token=token_bytes(16), now=house.clock.now())
+
+
+def code(reply: f.ReplyBody) -> f.Code | None:
+    return reply.code if isinstance(reply, f.Failed) else None
+
+
+# --- states --------------------------------------------------------------------------------------
+
+
+def test_every_request_is_in_the_table() -> None:
+    assert {cls.__name__ for cls in f.RequestBody.__args__} == BODIES.keys()
+    assert ALLOWED.keys() == set(State)
+
+
+@pytest.mark.parametrize("state", State, ids=lambda state: state.name)
+@pytest.mark.parametrize("name", BODIES)
+def test_request_is_admitted_in_its_states_alone(house: House, state: State, name: str) -> None:
+    session = Client(house).session
+    session.state = state
+    if name in ALLOWED[state]:
+        assert session.admit(BODIES[name]) is None
+    elif state is State.AWAITING_HELLO:
+        with pytest.raises(RemoteProtocolError, match=f"{name} before Hello"):
+            session.admit(BODIES[name])
+    else:
+        assert code(session.admit(BODIES[name]) or f.Done()) is f.Code.NOT_LOGGED_IN
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_renewed_channel_is_of_no_use_before_the_device_has_signed_it(
+    house: House, name: str
+) -> None:
+    session = Client(house).session
+    session.state = State.LOGGED_IN
+    session.renewed(b"n" * 32)
+    assert (session.admit(BODIES[name]) is None) == (name == "DeviceLogin")
+    assert not session.is_logged_in
+
+
+@asynchronous
+async def test_states_follow_each_other(tmp_path: Path) -> None:
+    house = make_house(tmp_path, InlineThreads(), FakeClock())
+    client = Client(house)
+    states = [client.session.state]
+    await client.greet()
+    states.append(client.session.state)
+    enrolment = Enrolment(Invite(Address("h", 1), HASH, invite(house)), "ben", PASSWORD, IDENTITY)
+    response = await client.ask(enrolment.start())
+    states.append(client.session.state)
+    assert isinstance(response, f.RegisterResponse)
+    finish, enrolled = enrolment.finish(response, client.hello, house.clock.now())
+    assert await client.ask(finish) == f.Done()
+    states.append(client.session.state)
+    login = PasswordLogin("ben", PASSWORD, IDENTITY)
+    ke2 = await client.ask(login.start())
+    states.append(client.session.state)
+    assert isinstance(ke2, f.PasswordLoginResponse)
+    ke3 = login.finish(ke2, house.store.server_id, HASH)
+    assert isinstance(await client.ask(ke3), f.PasswordLoggedIn)
+    states.append(client.session.state)
+    assert await client.ask(enrolled.identity.login(HASH)) == f.LoggedIn()
+    states.append(client.session.state)
+    assert states == [
+        State.AWAITING_HELLO,
+        State.ANONYMOUS,
+        State.REGISTERING,
+        State.ANONYMOUS,
+        State.LOGGING_IN,
+        State.UNLOCKED,
+        State.LOGGED_IN,
+    ]
+    house.store.close()
+
+
+@asynchronous
+async def test_version_that_nobody_speaks_is_refused_and_a_common_one_agreed(
+    house: House,
+) -> None:
+    client = Client(house)
+    assert code(await client.ask(f.Hello((2, 3)))) is f.Code.VERSION
+    assert client.session.state is State.AWAITING_HELLO
+    assert await client.ask(f.Hello((3, 1))) == client.hello
+
+
+# --- registration --------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_invite_for_one_makes_one_account(house: House) -> None:
+    token = invite(house)
+    client = await Client(house).greet()
+    await client.register("ben", token)
+    spent = await client.ask(f.RegisterStart(token, "carl", b""))
+    assert code(spent) is f.Code.INVITE
+
+
+@pytest.mark.parametrize("name", ["B", "ben ", "Ben", "b" * 33, "bén"])
+@asynchronous
+async def test_name_that_is_not_allowed_is_refused_before_the_invite_is_looked_at(
+    house: House, name: str
+) -> None:
+    client = await Client(house).greet()
+    refused = await client.ask(f.RegisterStart(b"?" * 16, name, b""))
+    assert code(refused) is f.Code.NAME_NOT_ALLOWED
+
+
+@asynchronous
+async def test_only_who_holds_an_invite_learns_that_a_name_is_taken(house: House) -> None:
+    person(house, "ben")
+    client = await Client(house).greet()
+    answers = [await client.ask(f.RegisterStart(b"?" * 16, name, b"")) for name in ("ben", "carl")]
+    assert answers[0] == answers[1]
+    assert code(answers[0]) is f.Code.INVITE
+    taken = await client.ask(f.RegisterStart(invite(house), "ben", b""))
+    assert code(taken) is f.Code.NAME_TAKEN
+
+
+@asynchronous
+async def test_registration_that_does_not_fit_together_is_refused_and_uses_nothing(
+    house: House,
+) -> None:
+    token = invite(house)
+    client = await Client(house).greet()
+    other, mallory = Person("ben"), Person("mallory")
+    signed, _ = other.device_list(other.first, version=1)
+    of_mallory = mallory.device_list(mallory.first, version=1)[0]
+    lies: list[dict[str, Any]] = [
+        {"registration_record": bytes(192)},
+        {
+            "device_list": of_mallory,
+            "certificate": mallory.certificate(mallory.first, version=1)[0],
+        },
+        {"device_list": signed},
+        {"certificate": DOCUMENT},
+        {
+            "device_list": signed,
+            "certificate": other.certificate(Device("ben"), version=1)[0],
+        },
+        {
+            "device_list": other.device_list(other.first, version=2)[0],
+            "certificate": other.certificate(other.first, version=2)[0],
+        },
+    ]
+    for lie in lies:
+        enrolment = Enrolment(Invite(Address("h", 1), HASH, token), "ben", PASSWORD, IDENTITY)
+        response = await client.ask(enrolment.start())
+        assert isinstance(response, f.RegisterResponse)
+        finish, _ = enrolment.finish(response, client.hello, 0.0)
+        refused = await client.ask(msgspec.structs.replace(finish, **lie))
+        assert code(refused) is f.Code.MALFORMED, lie.keys()
+        assert client.session.state is State.ANONYMOUS
+    await client.register("ben", token)
+
+
+@asynchronous
+async def test_device_id_of_another_account_is_refused(house: House) -> None:
+    """Else a newcomer could take over who is known under that id."""
+    first = person(house, "ben").first
+    mallory = Person("mallory")
+    mallory.first = Device("mallory", first.device)
+    client = await Client(house).greet()
+    enrolment = Enrolment(
+        Invite(Address("h", 1), HASH, invite(house)), "mallory", PASSWORD, IDENTITY
+    )
+    response = await client.ask(enrolment.start())
+    assert isinstance(response, f.RegisterResponse)
+    finish, _ = enrolment.finish(response, client.hello, 0.0)
+    lie = msgspec.structs.replace(
+        finish,
+        device_list=mallory.device_list(mallory.first, version=1)[0],
+        certificate=mallory.certificate(mallory.first, version=1)[0],
+    )
+    assert code(await client.ask(lie)) is f.Code.MALFORMED
+    assert house.store.reading.account("mallory") is None
+
+
+@asynchronous
+async def test_wrong_invites_are_limited_by_address_and_hold_up_nobody_else(house: House) -> None:
+    """All registrations counted under one name: a stranger could stop everybody's."""
+    stranger = await Client(house, "198.51.100.1").greet()
+    wrong = f.RegisterStart(b"?" * 16, "ben", b"")
+    for _ in range(attempts.FREE_ATTEMPTS):
+        assert code(await stranger.ask(wrong)) is f.Code.INVITE
+    refused = await stranger.ask(wrong)
+    assert code(refused) is f.Code.WAIT
+    newcomer = await Client(house, "192.0.2.1").greet()
+    await newcomer.register("ben", invite(house))
+
+
+@asynchronous
+async def test_many_join_from_one_address(house: House) -> None:
+    token = invite(house, uses=20)
+    for number in range(20):
+        client = await Client(house).greet()
+        await client.register(f"person{number}", token)
+
+
+# --- logins --------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_unknown_name_and_wrong_password_are_answered_alike(house: House) -> None:
+    client = await Client(house).greet()
+    await client.register("ben", invite(house))
+    ke2 = []
+    for name in ("ben", "nobody"):
+        login = PasswordLogin(name, Secret(b"wrong"), IDENTITY)
+        ke2.append(await client.ask(login.start()))
+    assert [type(answer) for answer in ke2] == [f.PasswordLoginResponse] * 2
+    assert len({len(msgspec.msgpack.encode(answer)) for answer in ke2}) == 1
+    ends = [await client.guess(name, Secret(b"wrong")) for name in ("ben", "nobody")]
+    assert ends == [NO, NO]
+
+
+@asynchronous
+async def test_unknown_name_has_an_oprf_key_of_its_own_that_stays(house: House) -> None:
+    """Asked twice with one blinded element, it answers the same, as a real name does."""
+    await (await Client(house).greet()).register("ben", invite(house))
+    answers: dict[str, list[bytes]] = {}
+    for name in ("ben", "nobody", "noone"):
+        start = PasswordLogin(name, PASSWORD, IDENTITY).start()
+        client = await Client(house, f"192.0.2.{len(answers)}").greet()
+        for _ in range(2):
+            response = await client.ask(start)
+            assert isinstance(response, f.PasswordLoginResponse)
+            answers.setdefault(name, []).append(response.ke2[:32])
+    assert all(first == second for first, second in answers.values())
+    assert len({first for first, _ in answers.values()}) == 3
+
+
+@asynchronous
+async def test_guesses_are_limited_alike_for_names_that_exist_and_that_do_not(
+    tmp_path: Path,
+) -> None:
+    """Everything that is told about a name is the same, guess by guess."""
+    told = [
+        await guess_until_it_hurts(make_house(tmp_path / name, InlineThreads(), FakeClock()), name)
+        for name in ("ben", "nobody")
+    ]
+    assert told[0] == told[1]
+    assert [code(answer) for answer in told[0]].count(f.Code.WAIT) >= 3
+
+
+async def guess_until_it_hurts(house: House, name: str) -> list[f.ReplyBody]:
+    """All answers to wrong guesses from many addresses, each made when it was said to be allowed."""
+    told = []
+    await (await Client(house).greet()).register("ben", invite(house))
+    for number in range(12):
+        client = await Client(house, f"192.0.2.{number}").greet()
+        told.append(await client.guess(name, Secret(b"wrong")))
+        if isinstance(told[-1], f.Failed) and told[-1].wait_s:
+            assert isinstance(house.clock, FakeClock)
+            await house.clock.advance(told[-1].wait_s)
+    house.store.close()
+    return told
+
+
+@asynchronous
+async def test_guesses_from_one_address_at_many_names_are_limited(house: House) -> None:
+    client = await Client(house).greet()
+    for number in range(attempts.FREE_ATTEMPTS):
+        assert await client.guess(f"name{number}") == NO
+    assert code(await client.guess("another")) is f.Code.WAIT
+    neighbour = await Client(house, "192.0.2.2").greet()
+    assert await neighbour.guess("another") == NO
+
+
+@asynchronous
+async def test_login_that_was_begun_counts_though_it_is_never_ended(house: House) -> None:
+    for _ in range(attempts.FREE_ATTEMPTS):
+        client = await Client(house).greet()
+        await client.ask(PasswordLogin("ben", PASSWORD, IDENTITY).start())
+    client = await Client(house).greet()
+    refused = await client.ask(PasswordLogin("ben", PASSWORD, IDENTITY).start())
+    assert code(refused) is f.Code.WAIT
+
+
+@asynchronous
+async def test_one_answer_ends_a_login_and_a_second_needs_a_new_one(house: House) -> None:
+    client = await Client(house).greet()
+    await client.register("ben", invite(house))
+    login = PasswordLogin("ben", PASSWORD, IDENTITY)
+    response = await client.ask(login.start())
+    assert isinstance(response, f.PasswordLoginResponse)
+    finish = login.finish(response, house.store.server_id, HASH)
+    assert await client.ask(f.PasswordLoginFinish(bytes(64))) == NO
+    assert code(await client.ask(finish)) is f.Code.NOT_LOGGED_IN
+
+
+@asynchronous
+async def test_login_that_was_relayed_from_another_channel_fails(house: House) -> None:
+    client = await Client(house).greet()
+    await client.register("ben", invite(house))
+    relay = await Client(house).greet()
+    relay.session.handshake_hash = b"r" * 32
+    assert await relay.guess("ben") == NO
+
+
+@asynchronous
+async def test_unknown_revoked_and_wrong_devices_get_one_answer(house: House) -> None:
+    ben, carl = person(house, "ben"), person(house, "carl")
+    phone = ben.add_device(house.store)
+    ben.replace_list(house.store, ben.first)
+    wrong = [
+        Device("ben").login(HASH),
+        Device("ben", ben.first.device).login(HASH),
+        phone.login(HASH),
+        ben.first.login(b"other".ljust(32)),
+        Device("carl", ben.first.device, ben.first.key).login(HASH),
+        Device("nobody", ben.first.device, ben.first.key).login(HASH),
+        Device("\U0001f600" * 63, ben.first.device, ben.first.key).login(HASH),
+    ]
+    client = await Client(house).greet()
+    assert [await client.ask(login) for login in wrong] == [NO] * len(wrong)
+    assert client.session.state is State.ANONYMOUS
+    assert await client.ask(ben.first.login(HASH)) == f.LoggedIn()
+    assert await client.ask(carl.first.login(HASH)) == NO
+    assert client.session.device == ben.first.device
+
+
+@asynchronous
+async def test_device_that_is_revoked_while_it_logs_in_is_refused(house: House) -> None:
+    """Its row was read, then the revocation came, then the login went on: it stayed."""
+    ben = person(house, "ben")
+    phone = ben.add_device(house.store)
+    client = await Client(house).greet()
+
+    class Revoking(InlineThreads):
+        """The revocation comes while the signature is checked."""
+
+        async def run(self, function, *args):  # type: ignore[no-untyped-def]
+            result = await super().run(function, *args)
+            if phone.device not in revoked:
+                revoked.add(phone.device)
+                ben.replace_list(house.store, ben.first)
+            return result
+
+    revoked: set[bytes] = set()
+    house.threads = Revoking()
+    assert await client.ask(phone.login(HASH)) == NO
+    assert revoked
+    assert not client.session.is_logged_in
+
+
+@asynchronous
+async def test_list_is_replaced_on_an_unlocked_connection_and_the_revoked_device_dropped(
+    house: House,
+) -> None:
+    client = await Client(house).greet()
+    enrolled = await client.register("ben", invite(house))
+    other = await Client(house).greet()
+    assert await other.ask(enrolled.identity.login(HASH)) == f.LoggedIn()
+    login = PasswordLogin("ben", PASSWORD, IDENTITY)
+    response = await client.ask(login.start())
+    assert isinstance(response, f.PasswordLoginResponse)
+    logged_in = await client.ask(login.finish(response, house.store.server_id, HASH))
+    assert isinstance(logged_in, f.PasswordLoggedIn)
+    unlocked = login.open(logged_in)
+    seed = unlocked.account_key.seed.expose()
+    ben, phone = Person("ben", Ed25519PrivateKey.from_private_bytes(seed)), Device("ben")
+    signed, _ = ben.device_list(phone, version=2)
+    certificate, _ = ben.certificate(phone, version=2)
+    assert await client.ask(f.ReplaceDeviceList(signed, certificate)) == f.Done()
+    await house.writer.drain()
+    assert other.heard.revocations == 1
+    again = await Client(house).greet()
+    assert await again.ask(enrolled.identity.login(HASH)) == NO
+    assert await again.ask(phone.login(HASH)) == f.LoggedIn()
+
+
+@asynchronous
+async def test_list_of_another_account_is_refused(house: House) -> None:
+    carl = person(house, "carl")
+    client = await Client(house).greet()
+    await client.register("ben", invite(house))
+    assert isinstance(await client.guess("ben"), f.PasswordLoggedIn)
+    signed, _ = carl.device_list(carl.first, version=2)
+    assert code(await client.ask(f.ReplaceDeviceList(signed))) is f.Code.MALFORMED
+
+
+# --- logs ----------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_stranger_who_subscribes_hears_nothing_and_a_member_everything(house: House) -> None:
+    anna, ben = person(house, "anna").first, person(house, "ben").first
+    annas, bens = await Client(house).log_in(anna), await Client(house).log_in(ben)
+    await annas.ask(f.CreateGroup(GROUP))
+    subscribe = f.Subscribe(GROUP, 0, chain.first(GROUP))
+    assert await annas.ask(subscribe) == f.Subscribed(0, 0)
+    assert code(await bens.ask(subscribe)) is f.Code.NOT_MEMBER
+    await annas.ask(post(GROUP, 1))
+    await house.writer.drain()
+    assert [head for _, head, _ in annas.heard.logs] == [1]
+    assert bens.heard.logs == []
+    annas.session.close()
+    assert (house.bus._groups, list(house.bus._devices)) == ({}, [ben.device])
+
+
+@asynchronous
+async def test_device_that_was_taken_off_may_look_but_hears_nothing_more(house: House) -> None:
+    anna, ben = person(house, "anna").first, person(house, "ben").first
+    annas, bens = await Client(house).log_in(anna), await Client(house).log_in(ben)
+    await annas.ask(f.CreateGroup(GROUP))
+    add = f.ListChange(add=(ben.device,))
+    await annas.ask(post(GROUP, 1, kind=f.Kind.COMMIT, change=add))
+    off = f.ListChange(remove=(ben.device,))
+    await annas.ask(post(GROUP, 2, kind=f.Kind.COMMIT, after=1, change=off))
+    subscribe = f.Subscribe(GROUP, 0, chain.first(GROUP))
+    assert await bens.ask(subscribe) == f.Subscribed(2, 0)
+    await annas.ask(post(GROUP, 3, after=2))
+    await house.writer.drain()
+    assert bens.heard.logs == []
+
+
+@asynchronous
+async def test_newcomer_of_a_non_keeper_may_post_once_its_inbox_was_fetched(house: House) -> None:
+    people = {name: person(house, name).first for name in ("anna", "ben", "carl")}
+    clients = {n: await Client(house).log_in(device) for n, device in people.items()}
+    await clients["anna"].ask(f.CreateGroup(GROUP))
+    add = f.ListChange(add=(people["ben"].device,))
+    await clients["anna"].ask(post(GROUP, 1, kind=f.Kind.COMMIT, change=add))
+    carl = people["carl"].device
+    commit = post(
+        GROUP,
+        1,
+        kind=f.Kind.COMMIT,
+        after=1,
+        change=f.ListChange(add=(carl,)),
+        welcome=f.WelcomeFor(b"welcome", (carl,)),
+    )
+    assert isinstance(await clients["ben"].ask(commit), f.Accepted)
+    await house.writer.drain()
+    assert len(clients["carl"].heard.inboxes) == 1
+    early = post(GROUP, 1, after=2)
+    assert code(await clients["carl"].ask(early)) is f.Code.NOT_MEMBER
+    inbox = await clients["carl"].ask(f.FetchInbox(0))
+    assert isinstance(inbox, f.Inbox)
+    assert await clients["carl"].ask(early) == f.Accepted(early.message_id, 3)
+    assert await clients["carl"].ask(f.FetchInbox(1)) == f.Inbox(())
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (DiskFull(), "the server's disk is full"),
+        (StorageError("coterie.db is damaged: /secret/path"), "cannot use its database"),
+    ],
+    ids=["full", "damaged"],
+)
+@asynchronous
+async def test_store_that_fails_is_a_refusal_that_tells_nothing_else(
+    house: House, error: StorageError, sentence: str
+) -> None:
+    class Failing(InlineThreads):
+        async def run(self, function, *args):  # type: ignore[no-untyped-def]
+            raise error
+
+    client = await Client(house).log_in(person(house, "ben").first)
+    house.writer._threads = house.readers = Failing()
+    for body in (f.CreateGroup(GROUP), f.Fetch(GROUP, 0)):
+        refused = await client.ask(body)
+        assert isinstance(refused, f.Failed)
+        assert refused.code is f.Code.FULL
+        assert sentence in refused.message
+        assert "/" not in refused.message
