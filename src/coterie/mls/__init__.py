@@ -16,6 +16,7 @@ from coterie.mls.key_package import KeyPackage, KeyPackageBundle, NewLeaf
 from coterie.mls.leaf_node import LeafNode
 from coterie.mls.policy import Policy, Proposed, TakeAll
 from coterie.mls.proposals import Add, GroupContextExtensions, Proposal, Remove, Update
+from coterie.mls.psk import PskNotAvailable
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.storage import Changes, changes, load, rows
 from coterie.mls.suites import DEFAULT_SUITE, SUITES, CipherSuite, suite_of
@@ -48,6 +49,7 @@ __all__ = [
     "Proposal",
     "ProposalReceived",
     "Proposed",
+    "PskNotAvailable",
     "RatchetTree",
     "Received",
     "Remove",

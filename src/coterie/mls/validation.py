@@ -82,11 +82,17 @@ def _check_unmerged_leaves(tree: RatchetTree) -> None:
             # "the entry represents a non-blank leaf node that is a descendant of the parent node"
             if tree.leaf(index) is None or not tree_math.is_below(2 * index, x):
                 raise RuleViolation("unmerged-leaf", f"{index} at node {x}")
-            # "every non-blank intermediate node between the leaf node and the parent node also has an entry"
-            between = tree_math.direct_path(2 * index, tree.width)
-            for y in between[: tree_math.level(x) - 1]:
-                if y in unmerged and index not in unmerged[y]:
-                    raise RuleViolation("unmerged-leaf-between", f"{index} at node {y}")
+            # "every non-blank intermediate node between the leaf node and the parent node also has an entry": here the
+            # next one below, whose own entry is looked at in its turn
+            y = _child_towards(x, 2 * index)
+            while y not in unmerged and tree_math.level(y) > 0:
+                y = _child_towards(y, 2 * index)
+            if y in unmerged and index not in unmerged[y]:
+                raise RuleViolation("unmerged-leaf-between", f"{index} at node {y}")
+
+
+def _child_towards(x: int, leaf_node: int) -> int:
+    return tree_math.left(x) if leaf_node < x else tree_math.right(x)
 
 
 def check_unique_keys(tree: RatchetTree) -> None:
