@@ -1,6 +1,7 @@
 """A client that says what a test wants, byte for byte: over memory in fake time, or over a real socket."""
 
 import asyncio
+import socket
 from typing import Any
 
 from coterie.noise.channel import (
@@ -36,6 +37,11 @@ class RawClient:
 
     def greeting(self) -> bytes:
         return frame_message(self._handshake.write())
+
+    @property
+    def handshake_hash(self) -> bytes:
+        assert self.channel is not None
+        return self.channel.handshake_hash
 
     def receive(self, data: bytes) -> None:
         if self.channel is None:
@@ -167,8 +173,7 @@ class MemoryPeer:
 
     @property
     def handshake_hash(self) -> bytes:
-        assert self.client.channel is not None
-        return self.client.channel.handshake_hash
+        return self.client.handshake_hash
 
     def end(self) -> None:
         """The socket is gone."""
@@ -176,16 +181,19 @@ class MemoryPeer:
 
 
 class RawSocket:
-    """A raw client on a real socket."""
+    """A raw client on a real socket, which takes little at a time: who does not read is soon a slow reader."""
 
     def __init__(self, address: Address, fingerprint: bytes) -> None:
         self._address = address
         self.client = RawClient(fingerprint)
 
     async def __aenter__(self) -> "RawSocket":
-        self.reader, self.writer = await asyncio.open_connection(
-            self._address.host, self._address.port
-        )
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)  # before it connects
+        plain.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(plain, (self._address.host, self._address.port))
+        self.reader, self.writer = await asyncio.open_connection(sock=plain)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

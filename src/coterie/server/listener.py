@@ -16,6 +16,7 @@ class Listener:
         self.house = house
         self.peers: set[Peer] = set()
         self.handshakes = asyncio.Semaphore(limits.MAX_HANDSHAKES)
+        self.max_per_network = limits.MAX_CONNECTIONS_PER_ADDRESS
         self._per_network: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
 
@@ -50,7 +51,7 @@ class Listener:
         self._per_network[network] += 1
         if (
             len(self.peers) > limits.MAX_CONNECTIONS
-            or self._per_network[network] > limits.MAX_CONNECTIONS_PER_ADDRESS
+            or self._per_network[network] > self.max_per_network
         ):
             peer.drop("too many connections")
 
