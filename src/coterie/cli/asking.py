@@ -46,7 +46,7 @@ def ask_secret(prompt: str, *, otherwise: str) -> str:
     what = prompt.lower()
     if not _has_terminal():
         raise Misuse(f"no {what} was given, and there is no terminal to ask on", hint=otherwise)
-    from getpass import getpass  # noqa: PLC0415  # not for --help
+    from getpass import getpass  # not for --help
 
     try:
         with _interruptible():

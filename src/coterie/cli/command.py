@@ -120,7 +120,7 @@ class Group(Command, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
-            from difflib import get_close_matches  # noqa: PLC0415  # for who mistypes alone
+            from difflib import get_close_matches  # for who mistypes alone
 
             near = get_close_matches(args[0], self.list_commands(ctx))
             hint = f"did you mean {' or '.join(near)}?" if near else ""

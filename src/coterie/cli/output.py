@@ -62,6 +62,6 @@ def watched() -> bool:
 
 
 def _to_stderr(text: str) -> None:
-    from coterie.ui.clean import clean_line  # noqa: PLC0415  # nothing to clean in --help
+    from coterie.ui.clean import clean_line  # nothing to clean in --help
 
     print("coterie:", clean_line(text), file=sys.stderr, flush=True)

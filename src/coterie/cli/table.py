@@ -14,6 +14,10 @@ class Entry(NamedTuple):
 
 COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
+        "demo": Entry(
+            "coterie.cli.demo",
+            "Watch two people talk through a server, and proof that nobody in between can read it.",
+        ),
         "serve": Entry(
             "coterie.cli.serve", "Run a server; print its address, fingerprint and an invite."
         ),
