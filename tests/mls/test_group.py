@@ -14,10 +14,13 @@ from coterie.mls import (
     Group,
     GroupContextExtensions,
     Remove,
+    TakeAll,
     commit,
     join,
+    load,
     process,
 )
+from coterie.mls.proposals import ReInit
 from tests.mls.rooms import (
     BOTH,
     KNOWN_EXTENSION,
@@ -232,6 +235,20 @@ def test_exported_secrets_are_alike_for_all_and_unlike_for_each_epoch(suite: Cip
         room.commit("bobb")
     assert len(seen) == 6
     assert all(len(secret) == 48 for secret in seen)
+
+
+def test_nothing_is_sent_in_a_group_that_was_reinitialised() -> None:
+    room = Room(ONE, "alice", "bobb")
+    room.commit("alice", ReInit(b"next", 1, 1, ()), force_path=False)
+    for name, group in room.groups.items():
+        for again in (group, load(room.saved[name], TakeAll())):
+            assert again.reinit == ReInit(b"next", 1, 1, ())
+            with pytest.raises(LocalProtocolError):
+                again.protect(b"hi")
+            with pytest.raises(LocalProtocolError):
+                again.propose(Remove(0))
+            with pytest.raises(LocalProtocolError):
+                commit(again)
 
 
 def test_padding_hides_the_length() -> None:

@@ -26,7 +26,7 @@ from coterie.mls.key_package import NewLeaf
 from coterie.mls.key_schedule import EpochSecrets
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.policy import Policy, Proposed, TakeAll
-from coterie.mls.proposals import Proposal, Remove, Update
+from coterie.mls.proposals import Proposal, ReInit, Remove, Update
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.secret_tree import SecretTree
 from coterie.mls.suites import CipherSuite
@@ -77,6 +77,7 @@ class Group:
     update_keys: Mapping[bytes, Secret] = field(default_factory=lambda: MappingProxyType({}))
     resumption_psks: Mapping[int, Secret] = field(default_factory=lambda: MappingProxyType({}))
     own_proposals: tuple[tuple[bytes, Standing], ...] = ()  # sent, and not yet read back
+    reinit: ReInit | None = None  # what the last commit said, which ended the group
     policy: Policy = field(default_factory=TakeAll)
 
     def __repr__(self) -> str:
@@ -252,6 +253,14 @@ class Group:
         rest = tuple(pair for pair in self.own_proposals if pair[1] is not own)
         return replace(self, own_proposals=rest, standing=(*self.standing, own))
 
+    def check_open(self) -> None:
+        """Raises LocalProtocolError for a group that was reinitialised."""
+        # "If the Commit included a ReInit proposal, the client MUST NOT use the group to send messages anymore"
+        if self.reinit is not None:
+            raise LocalProtocolError(
+                "this group was reinitialised: go on in the one that follows it"
+            )
+
     def check_proposal(self, proposed: Proposed) -> None:
         """Raises RuleViolation where the RFC or the policy refuses it."""
         validation.check_proposal(
@@ -266,6 +275,7 @@ class Group:
     def _sign(
         self, content: Content, authenticated_data: bytes, wire_format: WireFormat
     ) -> AuthenticatedContent:
+        self.check_open()
         framed = FramedContent(
             self.group_id,
             self.epoch,

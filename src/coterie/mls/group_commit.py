@@ -57,6 +57,7 @@ def commit(  # what a committer can choose
     proposals need none. Raises RuleViolation where the RFC or the policy refuses the result, PskNotAvailable where
     a PSK is not here.
     """
+    group.check_open()
     suite = group.suite
     committer = Sender(SenderType.MEMBER, group.own_leaf_index)
     items = (*map(Reference, by_reference), *proposals)
@@ -99,7 +100,9 @@ def commit(  # what a committer can choose
     begun = key_schedule.begin_epoch(suite, joiner, combine_psks(group, applied.psks), context)
     tag = suite.mac(begun.secrets.confirmation_key, context.confirmed_transcript_hash)
     content = replace(content, auth=FramedContentAuthData(content.auth.signature, tag))
-    after = next_epoch(group, context, tree, begun, MappingProxyType(private_keys), tag)
+    after = next_epoch(
+        group, context, tree, begun, MappingProxyType(private_keys), tag, applied.reinit
+    )
     welcome = None
     if applied.added:
         said = list(group_info_extensions)

@@ -27,7 +27,7 @@ from coterie.mls.group_context import GroupContext
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.policy import Proposed
 from coterie.mls.proposal_list import Applied, apply_proposals, replaced_leaf, resolve
-from coterie.mls.proposals import Add, Proposal
+from coterie.mls.proposals import Add, Proposal, ReInit
 from coterie.mls.psk import PreSharedKeyId, PskNotAvailable, ResumptionPsk, psk_secret
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.secret_tree import SecretTree
@@ -246,10 +246,8 @@ def _process_commit(
     expected = group.suite.mac(begun.secrets.confirmation_key, context.confirmed_transcript_hash)
     if not hmac.compare_digest(expected, content.auth.confirmation_tag):
         raise RuleViolation("confirmation-tag")
-    return replace(
-        committed,
-        group=next_epoch(group, context, tree, begun, private_keys, content.auth.confirmation_tag),
-    )
+    after = next_epoch(group, context, tree, begun, private_keys, expected, applied.reinit)
+    return replace(committed, group=after)
 
 
 def _merge_path(
@@ -326,6 +324,7 @@ def next_epoch(  # a new epoch is all of these
     begun: key_schedule.Epoch,
     private_keys: Mapping[int, Secret],
     confirmation_tag: bytes,
+    reinit: ReInit | None = None,
 ) -> Group:
     """The group in its next epoch; nothing of the old one is kept but a few resumption PSKs."""
     psks = {**group.resumption_psks, group.epoch: group.epoch_secrets.resumption_psk}
@@ -343,6 +342,7 @@ def next_epoch(  # a new epoch is all of these
         group.signature_private,
         private_keys,
         resumption_psks=kept,
+        reinit=reinit,
         policy=group.policy,
     )
 

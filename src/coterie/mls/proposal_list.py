@@ -17,6 +17,7 @@ from coterie.mls.proposals import (
     GroupContextExtensions,
     PreSharedKey,
     Reference,
+    ReInit,
     Remove,
     Update,
 )
@@ -38,6 +39,7 @@ class Applied:
     removed: tuple[int, ...]
     psks: tuple[PreSharedKeyId, ...]
     external_init: bytes | None
+    reinit: ReInit | None
 
 
 def resolve(group: "Group", commit: Commit, committer: Sender) -> tuple[Proposed, ...]:
@@ -88,7 +90,8 @@ def apply_proposals(group: "Group", committer: Sender, proposals: Sequence[Propo
     external_init = next(
         (p.proposal.kem_output for p in proposals if isinstance(p.proposal, ExternalInit)), None
     )
-    return Applied(tree, extensions, added, updated, removed, psks, external_init)
+    reinit = next((p.proposal for p in proposals if isinstance(p.proposal, ReInit)), None)
+    return Applied(tree, extensions, added, updated, removed, psks, external_init, reinit)
 
 
 def replaced_leaf(group: "Group", committer: Sender, applied: Applied) -> LeafNode | None:

@@ -22,6 +22,7 @@ from coterie.mls.group_context import GroupContext
 from coterie.mls.group_process import standing_from
 from coterie.mls.key_schedule import EpochSecrets
 from coterie.mls.policy import Policy
+from coterie.mls.proposals import ReInit, read_proposal
 from coterie.mls.ratchet_tree import Node, RatchetTree, encode_node, read_node
 from coterie.mls.secret_tree import Ratchet, RatchetId, RatchetType, SecretTree
 from coterie.mls.suites import suite_of
@@ -34,6 +35,7 @@ _NODE, _PRIVATE_KEY = b"t", b"k"  # by node index: of the ratchet tree, and our 
 _NODE_SECRET, _RATCHET = b"n", b"a"  # of the secret tree: by node index, by leaf index and type
 _STANDING, _OWN = b"p", b"o"  # proposals: by place and reference, by reference
 _UPDATE, _PSK = b"u", b"r"  # by public key, by epoch
+_REINIT = b"i"  # at most one
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -97,6 +99,7 @@ def changes(old: Group | None, new: Group) -> Changes:
         differ.add(_OWN, _sent, bytes, _encode_own)
     differ.add(_UPDATE, lambda g: g.update_keys, bytes, Secret.expose)
     differ.add(_PSK, lambda g: g.resumption_psks, encode_uint64, Secret.expose)
+    differ.add(_REINIT, _reinit, bytes, ReInit.encode)
     return Changes(differ.put, tuple(differ.delete))
 
 
@@ -143,6 +146,10 @@ def _sent(group: Group) -> dict[bytes, tuple[bytes, Standing]]:
 def _encode_own(sent: tuple[bytes, Standing]) -> bytes:
     message, standing = sent
     return encode_opaque(message) + standing.message
+
+
+def _reinit(group: Group) -> dict[bytes, ReInit]:
+    return {} if group.reinit is None else {b"": group.reinit}
 
 
 def load(saved: Mapping[bytes, bytes], policy: Policy) -> Group:
@@ -198,10 +205,14 @@ def _load(saved: Mapping[bytes, bytes], policy: Policy) -> Group:
     standing = [
         standing_from(group, value) for _, value in sorted(by_kind.get(_STANDING, {}).items())
     ]
+    reinit = decode(read_proposal, saved[_REINIT]) if _REINIT in saved else None
+    if reinit is not None and not isinstance(reinit, ReInit):
+        raise RemoteProtocolError("no ReInit was saved")
     own = [decode(_read_own, value) for value in by_kind.get(_OWN, {}).values()]
     return replace(
         group,
         standing=tuple(standing),
+        reinit=reinit,
         own_proposals=tuple((message, standing_from(group, content)) for message, content in own),
     )
 

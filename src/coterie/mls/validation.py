@@ -36,7 +36,7 @@ from coterie.mls.ratchet_tree import ParentNode, RatchetTree
 from coterie.mls.suites import CipherSuite
 
 
-@lru_cache(maxsize=64)  # every leaf is held to the same few
+@lru_cache(maxsize=8)  # every leaf is held to the same few
 def _required(data: bytes) -> RequiredCapabilities:
     return decode(RequiredCapabilities.decode, data)
 
