@@ -1,8 +1,8 @@
 """A profile, opened in this process, or reached in the one that has it open."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from coterie.client import api
@@ -11,11 +11,14 @@ from coterie.client.profile import Passphrase, Profile, ProfileInUse
 from coterie.client.running import Running, open_store
 from coterie.client.seams import Seams
 from coterie.client.service import Service
+from coterie.client.store import Store
 from coterie.client.transport import real_seams
+from coterie.errors import StorageError
+from coterie.logs import get_logger
 
-HAND_OVER_S = (
-    5.0  # while one process ends and another begins, neither lock nor socket is there for a moment
-)
+log = get_logger()
+
+HAND_OVER_S = 10.0  # an ending process has no socket any more, and the lock until all is closed
 RETRY_AFTER_S = 0.05
 
 
@@ -27,27 +30,39 @@ async def open_backend(
 
     Who has it open serves the user's other processes too, until it ends. Raises StorageError, InvalidInput.
     """
+    found = await _find(folder, passphrase)
+    if isinstance(found, Remote):
+        yield found
+        return
+    with found as profile, closing_quietly(open_store(profile)) as store:
+        custody = profile.custody.sentence
+        async with Running(store, folder, custody, seams or real_seams()) as running:
+            service = Service(running)
+            async with serving(service, profile.socket_path):
+                yield service
+
+
+async def _find(folder: Path, passphrase: Passphrase | None) -> Profile | Remote:
+    """The profile, for us alone; or who has it, once he can be asked. Raises ProfileInUse where he does not answer."""
     deadline = asyncio.get_running_loop().time() + HAND_OVER_S
     while True:
         try:
-            profile = Profile.open(folder, passphrase)
-            break
+            return Profile.open(folder, passphrase)
         except ProfileInUse as in_use:
             if await is_served(in_use.socket_path):
-                yield Remote(in_use.socket_path)
-                return
+                return Remote(in_use.socket_path)
             if asyncio.get_running_loop().time() > deadline:
                 raise
-            await asyncio.sleep(RETRY_AFTER_S)
+        await asyncio.sleep(RETRY_AFTER_S)
+
+
+@contextmanager
+def closing_quietly(store: Store) -> Iterator[Store]:
+    """Closes it in the end. What was done is done, so a disk that is full by then is told to the log alone."""
     try:
-        store = open_store(profile)
-        try:
-            custody = profile.custody.sentence
-            async with Running(store, folder, custody, seams or real_seams()) as running:
-                service = Service(running)
-                async with serving(service, profile.socket_path):
-                    yield service
-        finally:
-            store.close()
+        yield store
     finally:
-        profile.close()
+        try:
+            store.close()
+        except StorageError as error:
+            log.warning("not-tidied", error=str(error))

@@ -87,5 +87,9 @@ class Greeting:
                 hint="it was altered on its way, or the server speaks another version of Coterie",
             ) from error
         duration = clock.monotonic() - began
-        log.debug("handshake-done", duration_ms=round(duration * 1000, 1))
+        log.debug(
+            "handshake-done",
+            handshake_hash=established.handshake_hash.hex()[:16],
+            duration_ms=round(duration * 1000, 1),
+        )
         return established

@@ -1,26 +1,29 @@
 """A new account and the profile of its first device, made so that a crash at any moment loses nothing."""
 
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from coterie.client import account as accounts
 from coterie.client import enrolment
 from coterie.client.connection import Connection
-from coterie.client.custody import Custody
+from coterie.client.custody import Custody, delete_from_keyring
 from coterie.client.enrolment import Enrolled, Progress
-from coterie.client.key_packages import KeyPackages
+from coterie.client.key_packages import KeyPackages, upload
 from coterie.client.profile import Passphrase, Profile
+from coterie.client.profile_file import ProfileFile
 from coterie.client.running import open_store
 from coterie.client.seams import Seams
 from coterie.client.store import Store
-from coterie.client.sync import upload_in_parts
+from coterie.client.sync import GENERATION
 from coterie.client.transport import real_seams
-from coterie.errors import CoterieError, InvalidInput, Unavailable
+from coterie.errors import CoterieError, InvalidInput, Refused, StorageError
+from coterie.logs import get_logger
 from coterie.secret import Secret
 from coterie.wire.frames import CountKeyPackages, KeyPackageCount
 from coterie.wire.invite import Invite
+
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ async def join(
     InvalidInput where the profile has an account already. What fails for good leaves no folder behind.
     """
     seams = seams or real_seams()
-    is_new = not Profile.exists(folder)
+    is_new, is_begun = not Profile.exists(folder), False
     profile = (
         Profile.create(folder, custody, passphrase) if is_new else Profile.open(folder, passphrase)
     )
@@ -62,9 +65,10 @@ async def join(
         finally:
             is_begun = accounts.load(store) is not None
             store.close()
-    except CoterieError:
-        if is_new and not is_begun:
-            shutil.rmtree(folder)
+    except CoterieError as error:
+        # A refusal is the server's last word; where it was asked and gave none, the account may be made.
+        if is_new and (isinstance(error, Refused) or not is_begun):
+            _remove(folder, profile.custody)
         raise
     finally:
         seams.threads.close()
@@ -106,21 +110,32 @@ async def _join(
         progress=progress,
     )
     accounts.save(store, account, is_made=True)
-    with suppress(Unavailable):  # the account is made; the next start leaves them there
-        await _upload_key_packages(store, account, seams)
+    try:
+        await _supply(store, account, seams)
+    except CoterieError as error:  # the account is made; the next start leaves them there
+        log.info("key-packages-not-uploaded", error=type(error).__name__)
     return account
 
 
-async def _upload_key_packages(store: Store, account: Enrolled, seams: Seams) -> None:
+def _remove(folder: Path, custody: Custody) -> None:
+    """A profile that nobody will ask for."""
+    try:
+        if custody is Custody.KEYRING:
+            delete_from_keyring(ProfileFile.load(folder).id)
+        shutil.rmtree(folder)
+    except (StorageError, OSError) as error:
+        log.warning("profile-not-removed", error=type(error).__name__)
+
+
+async def _supply(store: Store, account: Enrolled, seams: Seams) -> None:
     """So that others can add the newcomer at once, before it has ever been online again."""
     connection = await Connection.open(account.address, account.fingerprint, seams)
     try:
         await connection.log_in(account.identity)
         count = await connection.call(CountKeyPackages(), KeyPackageCount)
-        upload = KeyPackages(store, account).top_up(count, seams.clock.now())
-        if upload is not None:
-            await upload_in_parts(connection, upload)
-        with store.transaction():
-            store.put("generation", connection.hello.generation)
+        lot = KeyPackages(store, account).top_up(count, seams.clock.now())
+        if lot is not None:
+            await upload(connection, lot)
+        store.put(GENERATION, connection.hello.generation)
     finally:
         await connection.close()

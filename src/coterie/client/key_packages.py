@@ -1,6 +1,7 @@
 """Key packages of this device: enough of them on the server, their private halves here. PROTOCOL.md section 3."""
 
 from coterie.client.account import new_leaf
+from coterie.client.connection import Connection
 from coterie.client.enrolment import Enrolled
 from coterie.client.store import Store
 from coterie.errors import RemoteProtocolError
@@ -18,6 +19,7 @@ LAST_RESORT_LIFETIME_S = 365 * DAY_S
 LAST_RESORT_RENEWED_S = 7 * DAY_S
 LAST_RESORT_KEPT_S = 14 * DAY_S  # after a newer one was uploaded
 _SLACK_S = DAY_S  # of clocks
+_A_PART = 20  # uploaded together, so that no frame is large
 
 
 class KeyPackages:
@@ -74,3 +76,15 @@ class KeyPackages:
             bundle.key_package.reference(), bundle.encode(), is_last_resort=is_last_resort, now=now
         )
         return bundle.key_package.encode()
+
+
+async def upload(connection: Connection, lot: UploadKeyPackages) -> None:
+    """In parts; ``replace`` and the one of last resort go with the first."""
+    for at in range(0, max(len(lot.one_time), 1), _A_PART):
+        is_first = at == 0
+        part = UploadKeyPackages(
+            lot.one_time[at : at + _A_PART],
+            lot.last_resort if is_first else None,
+            lot.replace and is_first,
+        )
+        await connection.call(part, KeyPackageCount)

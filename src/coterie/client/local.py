@@ -6,22 +6,26 @@ A connection asks one thing: a frame with the request, then frames with its resu
 
 import asyncio
 import os
+import socket
+import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from coterie import errors
 from coterie.client import api
 from coterie.client.people import KeyChanged
+from coterie.client.private_files import storage_error
 from coterie.errors import (
     CoterieError,
+    LocalProtocolError,
+    NotAuthenticated,
     Refused,
     RemoteProtocolError,
-    RuleViolation,
     Unavailable,
 )
 from coterie.logs import get_logger
@@ -31,6 +35,10 @@ T = TypeVar("T")
 
 MAX_FRAME = 4 * 2**20  # bytes; the largest is a room's members or all rooms of a device
 LENGTH_SIZE = 4  # bytes
+REQUEST_TIMEOUT_S = 10.0  # between processes of one machine: who is slower has stopped
+_ENDED = "the process that held the profile has ended"
+_PEERCRED = getattr(socket, "SO_PEERCRED", None)  # Linux; elsewhere the socket's mode alone guards
+_UCRED = struct.Struct("3i")  # process, user, group
 
 
 class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag=True):
@@ -40,14 +48,14 @@ class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ty
 class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag=True):
     """The error that the request raised, to be raised again on the other side."""
 
-    error: str  # one of ``_FAMILIES``
+    error: str  # its family's name
     message: str
     hint: str = ""
-    code: str = ""  # of Refused, and the rule of RuleViolation
-    wait_s: float = 0.0
+    code: str = ""  # of Refused; the name of KeyChanged
+    wait_s: float = 0.0  # of Unavailable
 
 
-_FAMILIES = MappingProxyType(
+_FAMILIES: MappingProxyType[str, type[CoterieError]] = MappingProxyType(
     {
         family.__name__: family
         for family in (
@@ -70,20 +78,18 @@ _answers = msgspec.msgpack.Decoder(api.Result | End | Problem)
 
 @asynccontextmanager
 async def serving(backend: api.Backend, path: Path) -> AsyncIterator[None]:
-    """Serves ``backend`` at ``path`` (mode 0600) while inside. The profile's lock says that the place is ours."""
-    _remove(path)  # of a process that was killed
+    """Serves ``backend`` at ``path`` (mode 0600) while inside. The profile's lock says that the place is ours.
+
+    Raises StorageError where there can be no socket.
+    """
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_answer(backend, reader, writer))
+        task = asyncio.create_task(_answer(backend, reader, writer), name="coterie-local")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    umask = os.umask(0o177)
-    try:
-        server = await asyncio.start_unix_server(accept, path)
-    finally:
-        os.umask(umask)
+    server = await asyncio.start_unix_server(accept, sock=_bind(path))
     try:
         yield
     finally:
@@ -91,24 +97,48 @@ async def serving(backend: api.Backend, path: Path) -> AsyncIterator[None]:
         for task in tuple(tasks):
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tuple(tasks))
         _remove(path)
 
 
+def _bind(path: Path) -> socket.socket:
+    """A socket of mode 0600, from its first moment on. Raises StorageError."""
+    _remove(path)  # of a process that was killed
+    bound = socket.socket(socket.AF_UNIX)
+    umask = os.umask(0o177)
+    try:
+        bound.bind(os.fspath(path))
+    except OSError as error:
+        bound.close()
+        raise storage_error(path, "made", error.errno) from error
+    finally:
+        os.umask(umask)
+    return bound
+
+
 def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+    with suppress(OSError):  # ``bind`` says what is wrong
+        path.unlink(missing_ok=True)
 
 
 async def _answer(
     backend: api.Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:
-        request = await _read(reader, _requests.decode)
+        _check_user(writer)
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            request = await _read(reader, _requests.decode)
         await _until_gone(reader, _give(backend, request, writer))
-    except (CoterieError, OSError) as error:
+    except (Unavailable, NotAuthenticated, OSError, TimeoutError) as error:
         log.debug("local-request-ended", error=type(error).__name__)
-    except Exception:  # a task ends here
+    except CoterieError as error:
+        await _tell(writer, error)
+    except Exception as bug:  # a task ends here
         log.exception("local-request-failed")
+        name = type(bug).__name__
+        await _tell(
+            writer, LocalProtocolError(f"a bug in the process that holds the profile: {name}")
+        )
     finally:
         writer.close()
 
@@ -126,9 +156,14 @@ async def _give(backend: api.Backend, request: api.Request, writer: asyncio.Stre
         await _write(writer, _problem(error))
 
 
+async def _tell(writer: asyncio.StreamWriter, error: CoterieError) -> None:
+    with suppress(OSError):  # it has gone
+        await _write(writer, _problem(error))
+
+
 async def _until_gone(reader: asyncio.StreamReader, work: Coroutine[None, None, None]) -> None:
     """Ends ``work`` where the other side hangs up: nobody would read what comes."""
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(reader.read(1))
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_wait_gone(reader))
     try:
         await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -137,6 +172,21 @@ async def _until_gone(reader: asyncio.StreamReader, work: Coroutine[None, None, 
         for one in (task, gone):
             one.cancel()
         await asyncio.wait([task, gone])
+
+
+async def _wait_gone(reader: asyncio.StreamReader) -> None:
+    with suppress(OSError):
+        await reader.read(1)
+
+
+def _check_user(writer: asyncio.StreamWriter) -> None:
+    """Raises NotAuthenticated where another user is at the other end, whatever the socket's mode is by now."""
+    if _PEERCRED is None:
+        return
+    connection: Any = writer.get_extra_info("socket")
+    _, user, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, _PEERCRED, _UCRED.size))
+    if user != os.geteuid():
+        raise NotAuthenticated(f"the process at the other end of the socket is user {user}'s")
 
 
 # --- the others --------------------------------------------------------------------------------
@@ -151,13 +201,12 @@ class Remote:
     async def call(self, request: api.Request) -> api.Result:
         """The one result of a request; of a stream, its end."""
         if isinstance(request, api.ReadRoom):
-            async for _ in self.stream(request):
-                pass
+            async with aclosing(self.stream(request)) as stream:
+                async for _ in stream:
+                    pass
             return api.Done()
         async with self._asking(request) as reader:
             answer = await _read(reader, _answers.decode)
-        if isinstance(answer, End):
-            raise RemoteProtocolError("the process that holds the profile gave no answer")
         return _raise_problem(answer)
 
     async def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Message | api.Notice, None]:
@@ -172,17 +221,18 @@ class Remote:
     @asynccontextmanager
     async def _asking(self, request: api.Request) -> AsyncIterator[asyncio.StreamReader]:
         try:
-            reader, writer = await asyncio.open_unix_connection(self._path, limit=MAX_FRAME)
+            reader, writer = await asyncio.open_unix_connection(self._path)
         except OSError as error:
             raise Unavailable(
                 "the process that holds the profile does not answer",
                 hint="it is starting or ending: try again",
             ) from error
         try:
+            _check_user(writer)
             await _write(writer, request)
             yield reader
         except OSError as error:
-            raise Unavailable("the process that held the profile has ended") from error
+            raise _ended() from error
         finally:
             writer.close()
 
@@ -213,14 +263,20 @@ async def _read(reader: asyncio.StreamReader, decode: Callable[[bytes], T]) -> T
             raise RemoteProtocolError(f"local frame of {length} bytes, limit {MAX_FRAME}")
         encoded = await reader.readexactly(length)
     except asyncio.IncompleteReadError as error:
-        raise Unavailable("the process that held the profile has ended") from error
+        raise _ended() from error
     try:
         return decode(encoded)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RemoteProtocolError(
-            "the process that holds the profile speaks another version of Coterie",
+            "the process that holds the profile is of another version of Coterie",
             hint="end it, then try again",
         ) from error
+
+
+def _ended() -> Unavailable:
+    return Unavailable(
+        _ENDED, hint="what was asked of it may be done all the same: look before you try again"
+    )
 
 
 def _problem(error: CoterieError) -> Problem:
@@ -230,11 +286,10 @@ def _problem(error: CoterieError) -> Problem:
         case Unavailable():
             return Problem("Unavailable", str(error), error.hint, "", error.wait_s)
         case KeyChanged():
-            return Problem("KeyChanged", str(error), error.hint)
-        case RuleViolation():
-            return Problem("RemoteProtocolError", str(error), error.hint)
+            return Problem("KeyChanged", str(error), error.hint, error.name)
         case _:
-            return Problem(type(error).__name__, str(error), error.hint)
+            families = (kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _FAMILIES)
+            return Problem(next(families, "CoterieError"), str(error), error.hint)
 
 
 def _raise_problem(answer: "api.Result | End | Problem") -> api.Result:
@@ -247,6 +302,8 @@ def _raise_problem(answer: "api.Result | End | Problem") -> api.Result:
             raise Refused(answer.code, answer.message, hint=answer.hint)
         case "Unavailable":
             raise Unavailable(answer.message, hint=answer.hint, wait_s=answer.wait_s)
+        case "KeyChanged":
+            raise KeyChanged(answer.code)
         case known if known in _FAMILIES:
             raise _FAMILIES[known](answer.message, hint=answer.hint)
         case _:

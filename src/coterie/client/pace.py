@@ -4,6 +4,7 @@ import hashlib
 
 from coterie.client.intent import Change
 from coterie.client.log import GroupLog
+from coterie.client.outbox import MAX_OUTBOX
 from coterie.client.room_policy import committable
 
 RANK_STEP_S = 3.0  # between one device's turn and the next one's, so that they seldom race
@@ -17,22 +18,29 @@ def commit_due_at(log: GroupLog, stands_since: float | None) -> float | None:
 
     ``stands_since`` is when this device first saw a proposal stand in the present epoch.
     """
-    if not log.can_send or any(isinstance(out.intent, Change) for out in log.outbox):
+    if not log.can_send or len(log.outbox) >= MAX_OUTBOX:
+        return None
+    if any(isinstance(out.intent, Change) for out in log.outbox):
         return None
     due = []
     if stands_since is not None and committable(log.group).references:
         due.append(stands_since + RANK_STEP_S * _rank(log))
-    heal_at = log.healed_at + HEAL_AFTER_S
     size = sum(1 for _ in log.group.members())
-    if size > SMALL_ROOM:
-        overdue_days = max(0.0, (log.committed_at - heal_at) / HEAL_AFTER_S)
-        wait_s = (
-            RANK_STEP_S * _rank(log) / (1 + overdue_days)
-        )  # the longest overdue tends to be first
-        heal_at = max(heal_at, log.committed_at + HEAL_SPACING_S + wait_s)
     if size > 1:  # alone there is nobody to heal for
-        due.append(heal_at)
+        due.append(_heal_at(log, size))
     return min(due, default=None)
+
+
+def _heal_at(log: GroupLog, size: int) -> float:
+    """When our keys are due, or later: who are due together, as newcomers are, wait for their turns after a commit."""
+    due_at = log.healed_at + HEAL_AFTER_S
+    after = log.committed_at + (HEAL_SPACING_S if size > SMALL_ROOM else 0.0)
+    if due_at > after + RANK_STEP_S * size:
+        return due_at
+    turn_s = RANK_STEP_S * _rank(log)
+    if size > SMALL_ROOM:  # the longest overdue tends to be first
+        turn_s /= 1 + max(0.0, (log.committed_at - due_at) / HEAL_AFTER_S)
+    return max(due_at, after + turn_s)
 
 
 def _rank(log: GroupLog) -> int:

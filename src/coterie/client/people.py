@@ -25,6 +25,7 @@ class KeyChanged(CoterieError):
             f"the key of {name} is not the one that this device knows",
             hint=f"compare safety numbers (`coterie verify {name}`), then `coterie acknowledge @{name}`",
         )
+        self.name = name
 
 
 class People:
@@ -33,6 +34,7 @@ class People:
     def __init__(self, store: Store, account: Enrolled) -> None:
         self._store = store
         self._account = account
+        self.version = 0  # another one after each change of what is held
 
     def meet(self, group: Group, now: float) -> list[str]:
         """Pins the accounts of a room; the names of those that come now with another key than the pinned one.
@@ -74,9 +76,7 @@ class People:
                 held = open_device_list(known.device_list) if known.device_list else None
                 newest = identity.highest_list(held, device_list)
                 if newest is device_list:
-                    self._store.save_account(
-                        replace(known, list_version=device_list.version, device_list=signed)
-                    )
+                    self._save(replace(known, list_version=device_list.version, device_list=signed))
         if not is_pinned:
             raise KeyChanged(name)
         return newest
@@ -153,8 +153,12 @@ class People:
             if isinstance(pinned, identity.Pin):
                 known = replace(known, pin=pinned)
         with self._store.transaction():
-            self._store.save_account(known)
+            self._save(known)
         return known.pin.how
+
+    def _save(self, known: KnownAccount) -> None:
+        self.version += 1  # also where the transaction then fails: to look again does no harm
+        self._store.save_account(known)
 
     def _known(self, name: str) -> KnownAccount:
         known = self._store.account(name)
@@ -169,12 +173,10 @@ class People:
         pinned = identity.pin_on_meeting(held, name=name, account_key=key, how=how, now=now)
         if isinstance(pinned, ChangedKey):
             if known is not None and known.changed_key != key:
-                self._store.save_account(replace(known, changed_key=key))
+                self._save(replace(known, changed_key=key))
             return False
         if pinned != held:
-            self._store.save_account(
-                replace(known, pin=pinned) if known else KnownAccount(pinned, None, 0, None)
-            )
+            self._save(replace(known, pin=pinned) if known else KnownAccount(pinned, None, 0, None))
         return True
 
 

@@ -68,7 +68,10 @@ class Rooms:
         self._logs: dict[bytes, GroupLog] = {}
         self._room_ids: dict[bytes, bytes] = {}
         self._tickets: dict[bytes, Ticket] = {}
+        self._told: set[tuple[bytes, Event]] = set()  # by ``tell_once``
+        self._strangers: dict[bytes, tuple[tuple[int, int], list[str]]] = {}
         self.on_row: Callable[[TimelineRow], object] = lambda row: None
+        self.on_step: Callable[[], object] = lambda: None
         self.on_change: Callable[[bytes], object] = lambda group_id: None  # there is more to post
         for room_id, found in store.load_logs(ROOM_POLICY):
             self._logs[found.group_id], self._room_ids[found.group_id] = found, room_id
@@ -123,16 +126,26 @@ class Rooms:
         return group.group_id
 
     def join(self, group: Group, begins: Position, used: Callable[[], None]) -> None:
-        """The log of a group that a Welcome brought; ``used`` deletes the key package, in the same transaction."""
-        joined = logs.join(group, self._account.device, begins, self._now())
+        """The log of a group that a Welcome brought; ``used`` deletes the key package, in the same transaction.
+
+        Where we were in it before, what was never posted waits on; what was may be in the log, where we cannot read.
+        """
         old = self._logs.get(group.group_id)
+        waiting = old.outbox if old is not None else ()
+        joined = replace(
+            logs.join(group, self._account.device, begins, self._now()),
+            outbox=tuple(out for out in waiting if not out.message_id),
+        )
+        reason = "this device was added to the room anew before the message came back"
+        dropped = tuple(Dropped(out.ticket, reason) for out in waiting if out.message_id)
 
         def before() -> None:
             used()
-            if old is not None:  # we were in it before, and were added anew
+            if old is not None:
                 self._store.forget_log(group.group_id)
 
-        self._save(None, Step(joined), room_state_of(group).room_id, before=before, is_met=True)
+        room_id = room_state_of(group).room_id
+        self._save(None, Step(joined, dropped), room_id, before=before, is_met=True)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -166,7 +179,7 @@ class Rooms:
     def seal(self, group_id: bytes) -> tuple[tuple[int, Outgoing, Sealed], ...]:
         """What can be posted, in order, each with its count: encrypted and kept before a byte of it leaves."""
         old = self._logs[group_id]
-        if self._people.strangers(old.group):
+        if self.strangers(group_id):
             return ()
         new, happenings = outbox.seal(
             old, lambda: secrets.token_bytes(MESSAGE_ID_SIZE), self._now()
@@ -177,7 +190,17 @@ class Rooms:
 
     def strangers(self, group_id: bytes) -> list[str]:
         """Members whose changed keys nobody has acknowledged."""
-        return self._people.strangers(self._logs[group_id].group)
+        group = self._logs[group_id].group
+        of = (group.epoch, self._people.version)  # asked before each post, and a room has thousands
+        known = self._strangers.get(group_id)
+        if known is None or known[0] != of:
+            known = self._strangers[group_id] = (of, self._people.strangers(group))
+        return known[1]
+
+    @property
+    def has_posts(self) -> bool:
+        """Whether something is sealed, and its entry was not read."""
+        return any(logs.next_posts(log) for log in self._logs.values())
 
     # --- what the server's answers do ----------------------------------------------------------
 
@@ -193,10 +216,27 @@ class Rooms:
         if step.log is not old:
             self._save(old, step)
 
-    def tell(self, group_id: bytes, event: Event, text: str) -> None:
-        """A line at the present place of the log."""
+    def lost(self, group_id: bytes, what: str) -> None:
+        """Stops sending: the server does not have what this device has."""
+        text = f"the server does not have {what} of this room: it lost data, or shows another log; nothing is sent here"
+        self.halt(group_id, Halt.LOST, Event.LOST, text)
+
+    def tell_once(self, group_id: bytes, event: Event, text: str) -> None:
+        """A line at the present place of the log. Not again before something of ours has landed there."""
+        if (group_id, event) in self._told:
+            return
         old = self._logs[group_id]
         self._save(old, Step(old, (Line(old.cursor, bytes(MESSAGE_ID_SIZE), event, text),)))
+        self._told.add((group_id, event))
+
+    def leave_alone(self, group_id: bytes) -> None:
+        """Out of a room in which nobody else is, who could commit it. What waited there is dropped."""
+        old = self._logs[group_id]
+        step = logs.halted(old, Halt.REMOVED, Event.REMOVED, "you left")
+        dropped = tuple(Dropped(out.ticket, "you left the room") for out in old.outbox)
+        left = replace(step.log, outbox=(), pending=None)
+        self._save(old, Step(left, (*step.happenings, *dropped)))
+        self.on_change(group_id)
 
     def posts_counted(self, group_id: bytes, count: int) -> None:
         """How many posts of this device the server has from an earlier time in the group."""
@@ -214,11 +254,17 @@ class Rooms:
             self.on_change(group_id)
         return changed
 
+    def failed(self, group_id: bytes, error: CoterieError) -> None:
+        """Who waits for something of ours there is told why it takes longer."""
+        for out in self._logs[group_id].outbox:
+            self.delayed(out.ticket, error)
+
     def delayed(self, ticket_id: bytes, error: CoterieError) -> None:
         """Who waits is told why it takes longer; the post stays in the outbox."""
         ticket = self._tickets.get(ticket_id)
         if ticket is not None and not ticket.placed.done():
             ticket.placed.set_exception(error)
+            ticket.placed.exception()  # who waited may have gone: that is no news
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -249,17 +295,22 @@ class Rooms:
                     row = row_of(happening, room_id, new.group_id, now)
                     rows.append(replace(row, number=self._store.add_to_timeline(row)))
         self._logs[new.group_id], self._room_ids[new.group_id] = new, room_id
-        self._answer(old, step.happenings)
+        self._answer(new.group_id, old, step.happenings)
         for row in rows:
             self.on_row(row)
+        self.on_step()
 
     def _unheard(self, new: GroupLog, happenings: tuple[Happening, ...]) -> list[Line]:
         """Lines for what was dropped while nobody waited for it."""
         return [
             Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.DROPPED, f"not sent: {dropped.reason}")
             for dropped in happenings
-            if isinstance(dropped, Dropped) and dropped.ticket not in self._tickets
+            if isinstance(dropped, Dropped) and not self._is_awaited(dropped.ticket)
         ]
+
+    def _is_awaited(self, ticket_id: bytes) -> bool:
+        ticket = self._tickets.get(ticket_id)
+        return ticket is not None and not ticket.placed.done()
 
     def _meet(self, new: GroupLog, now: float) -> list[Line]:
         return [
@@ -273,11 +324,14 @@ class Rooms:
             for name in self._people.meet(new.group, now)
         ]
 
-    def _answer(self, old: GroupLog | None, happenings: tuple[Happening, ...]) -> None:
+    def _answer(
+        self, group_id: bytes, old: GroupLog | None, happenings: tuple[Happening, ...]
+    ) -> None:
         ids = {out.ticket: out.message_id for out in old.outbox} if old else {}
         for happening in happenings:
             match happening:
                 case Landed(ticket_id, seq):
+                    self._told = {told for told in self._told if told[0] != group_id}
                     ticket = self._tickets.get(ticket_id)
                     if ticket is not None and not ticket.placed.done():
                         ticket.placed.set_result(Placed(seq, ids.get(ticket_id, b"")))

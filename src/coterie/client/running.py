@@ -1,6 +1,7 @@
 """A profile that is open: its store, its rooms, and the link that keeps them in step with the server."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 TIDY_AFTER_S = 5.0  # then what was deleted is gone from the write-ahead log too
 ATTEMPTS = 3  # to connect, before who waits is told; the first two follow each other closely
+DRAIN_S = 3.0  # at the end, for what is sealed already: a command that only reads takes it along
 
 
 def open_store(profile: Profile) -> Store:
@@ -72,6 +74,7 @@ class Running:
         self.now = seams.clock.now
         self.people = People(store, self.account)
         self.rooms = Rooms(store, self.account, self.people, seams.clock.now, suite)
+        self.rooms.on_step = self._stepped
         self.on_notice: Callable[[str], object] = lambda text: None
         self.sync = Sync(
             store,
@@ -79,7 +82,9 @@ class Running:
             self.rooms,
             KeyPackages(store, self.account, suite),
             seams.clock,
-            self._tell,
+            notice=self._tell,
+            on_failed=self._sync_failed,
+            on_caught_up=self._caught_up,
         )
         self.link = Link(
             self.account.address,
@@ -90,34 +95,48 @@ class Running:
             on_event=self.sync.event,
             on_disconnected=self._disconnected,
         )
-        self._failures = 0  # to connect, in a row
-        self._problem: CoterieError | None = None
-        self._moved = asyncio.Event()  # the link's state has changed
+        self._failures = 0  # in a row, to connect and to catch up
+        self._problem: CoterieError | None = None  # while there is no connection
+        self._sync_problem: CoterieError | None = None  # that ended the present one
+        self._told = ""  # the last problem that people were told of
+        self._waiters: set[asyncio.Future[CoterieError]] = set()
+        self._drained: asyncio.Future[None] | None = None
         self._tidying = seams.clock.call_later(TIDY_AFTER_S, self._tidy)
 
     async def __aenter__(self) -> Self:
         self.link.start()
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self._tidying.cancel()
-        await self.sync.close()
-        await self.link.close()
-        self._seams.threads.close()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        try:
+            if kind is None:
+                await self._drain()
+        finally:
+            self._tidying.cancel()
+            await self.sync.close()
+            await self.link.close()
+            self._seams.threads.close()
 
     # --- waiting -------------------------------------------------------------------------------
 
     async def call(self, body: RequestBody, expected: type[R]) -> R:
         """One request, as soon as there is a connection. Raises Unavailable where a few attempts bring none."""
         connected = asyncio.ensure_future(self.link.connected())
-        connection = await self.wait_for(connected, None)
+        try:
+            connection = await self.wait_for(connected, None)
+        finally:
+            connected.cancel()
         return await connection.call(body, expected)
 
     async def wait_for(self, future: "asyncio.Future[T]", timeout_s: float | None) -> T:
         """The future's result. Raises what it raises; Unavailable, ServerNotTrusted or NotAuthenticated where the
-        server cannot be reached meanwhile.
+        server cannot be reached meanwhile. The future is the caller's to cancel.
         """
-        hopeless = asyncio.ensure_future(self._hopeless())
+        hopeless: asyncio.Future[CoterieError] = asyncio.get_running_loop().create_future()
+        self._waiters.add(hopeless)
+        self._tell_waiters()
         try:
             async with timeout(self._seams.clock, timeout_s):
                 either: list[asyncio.Future[Any]] = [future, hopeless]
@@ -125,11 +144,10 @@ class Running:
         except TimeoutError:
             raise Unavailable(f"the server took longer than {timeout_s:.0f} s") from None
         finally:
-            hopeless.cancel()
+            self._waiters.discard(hopeless)
         if future.done():
             return future.result()
-        future.cancel()
-        raise await hopeless
+        raise hopeless.result()
 
     async def catch_up(self, timeout_s: float) -> str:
         """Waits until all that the server has is read; else a sentence that says why not."""
@@ -142,40 +160,60 @@ class Running:
             caught_up.cancel()
         return ""
 
-    async def _hopeless(self) -> CoterieError:
-        """Returns why the server cannot be reached, once that is plain."""
-        while True:
-            self._moved.clear()
-            problem = self._problem
+    def _tell_waiters(self) -> None:
+        """Who waits learns why the server cannot be reached, once that is plain. Each gets an error of its own."""
+        problem = self._problem
+        if problem is None:
+            return
+        for waiter in self._waiters:
+            if waiter.done():
+                continue
             if isinstance(problem, ServerNotTrusted | NotAuthenticated):
-                return type(problem)(str(problem), hint=problem.hint)
-            if problem is not None and self._failures >= ATTEMPTS:
-                return Unavailable(str(problem), hint=problem.hint)
-            await self._moved.wait()
+                waiter.set_result(type(problem)(str(problem), hint=problem.hint))
+            elif self._failures >= ATTEMPTS:
+                waiter.set_result(Unavailable(str(problem), hint=problem.hint))
+
+    async def _drain(self) -> None:
+        """Waits a moment until what was posted is read, where there is a connection."""
+        if self.link.connection is None or not self.rooms.has_posts:
+            return
+        self._drained = asyncio.get_running_loop().create_future()
+        with suppress(CoterieError):  # it is kept
+            await self.wait_for(self._drained, DRAIN_S)
+
+    def _stepped(self) -> None:
+        if self._drained is not None and not self._drained.done() and not self.rooms.has_posts:
+            self._drained.set_result(None)
 
     # --- the link ------------------------------------------------------------------------------
 
-    def _tell(self, text: str) -> None:
-        self.on_notice(text)
-
     def _connected(self, connection: Connection) -> None:
-        was_away = self._failures > 0
-        self._failures, self._problem = 0, None
+        self._problem = self._sync_problem = None
         self.sync.connected(connection)
-        self._moved.set()
-        if was_away:
+
+    def _sync_failed(self, error: CoterieError) -> None:
+        self._sync_problem = error
+
+    def _caught_up(self) -> None:
+        if self._failures > 0:
             self.on_notice("connected again")
+        self._failures, self._told = 0, ""
 
     def _disconnected(self, error: CoterieError) -> None:
         self.sync.stop()
         self._failures += 1
-        self._problem = error
-        self._moved.set()
-        is_new = self._failures == 1 or isinstance(error, ServerNotTrusted | NotAuthenticated)
-        if is_new and not isinstance(error, RemoteProtocolError):
-            self.on_notice(str(error))
-        elif isinstance(error, RemoteProtocolError):
-            self.on_notice(f"the connection was dropped: {error}")
+        self._problem = problem = self._sync_problem or error
+        self._tell_waiters()
+        if isinstance(problem, RemoteProtocolError):
+            self._tell(f"the connection was dropped: {problem}")
+        elif self._failures == 1 or isinstance(problem, ServerNotTrusted | NotAuthenticated):
+            self._tell(str(problem))
+
+    def _tell(self, text: str) -> None:
+        """A problem, once; again when it was over in between."""
+        if text != self._told:
+            self._told = text
+            self.on_notice(text)
 
     # --- idle ----------------------------------------------------------------------------------
 

@@ -50,13 +50,12 @@ class Client:
         made = await self.ask(api.CreateRoom(name, members), api.Room)
         return Room(self, made.room_id)
 
-    async def messages(self, *, last: int = 0) -> AsyncGenerator[api.Message, None]:
+    def messages(self, *, last: int = 0) -> AsyncGenerator[api.Message, None]:
         """What is said in all rooms from now on, one's own included; before it the newest ``last``.
 
         Lines of the system come too, of kind ``line``.
         """
-        async for message in self.read(api.ReadRoom(None, last, follow=True)):
-            yield message
+        return self.read(api.ReadRoom(None, last, follow=True))
 
     async def read(self, request: api.ReadRoom) -> AsyncGenerator[api.Message, None]:
         """The messages of a stream, without notices about the connection."""
@@ -99,12 +98,11 @@ class Room:
         """
         return await self._client.ask(api.SendText(self.ref, text), api.Sent)
 
-    async def messages(
+    def messages(
         self, *, last: int = 50, follow: bool = False
     ) -> AsyncGenerator[api.Message, None]:
         """The newest ``last``, oldest first; and with ``follow`` what comes."""
-        async for message in self._client.read(api.ReadRoom(self.ref, last, follow)):
-            yield message
+        return self._client.read(api.ReadRoom(self.ref, last, follow))
 
     async def members(self) -> tuple[api.Member, ...]:
         """By name."""

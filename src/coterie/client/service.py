@@ -11,7 +11,6 @@ from msgspec import structs
 from coterie import content, identity
 from coterie.client import api
 from coterie.client import log as logs
-from coterie.client.happening import Event
 from coterie.client.intent import Change, Intent, Leave, Newcomer, Say
 from coterie.client.log import GroupLog, Halt
 from coterie.client.people import KeyChanged
@@ -98,9 +97,9 @@ class Service:
         try:
             if request.catch_up:
                 problem = await self._running.catch_up(CATCH_UP_S)
+                stream.forget(problem)
                 if problem:
                     yield api.Notice(f"{problem}; this is what the device has")
-            stream.notices.clear()
             store = self._running.store
             rows = store.timeline(room_id, request.last)
             number = rows[-1].number if rows else store.timeline_end()
@@ -196,9 +195,7 @@ class Service:
     async def _create(self, name: str, members: tuple[str, ...]) -> api.Room:
         newcomers = await self._newcomers(members)
         group_id = self._rooms.create(name)
-        connection = self._running.link.connection
-        if connection is not None:
-            self._running.sync.follow(group_id, connection)
+        self._running.sync.follow(group_id)
         if newcomers:
             await self._placed(group_id, Change(adds=newcomers))
         return self._room(group_id)
@@ -231,8 +228,11 @@ class Service:
         accounts = {leaf_identity(m.leaf_node).account_key for m in log.group.members()}
         mine = self._running.account.account_public_key
         if accounts == {mine}:  # there is nobody to commit it
-            self._rooms.halt(group_id, Halt.REMOVED, Event.REMOVED, "you left")
-            self._rooms.on_change(group_id)
+            if log.pending is not None:  # somebody may be in the room already
+                raise InvalidInput(
+                    "a change of the room is under way", hint="try again in a moment"
+                )
+            self._rooms.leave_alone(group_id)
             return self._room(group_id)
         if not (accounts - {mine}) & set(logs.state(log).admins):
             raise InvalidInput(
@@ -302,7 +302,7 @@ class Service:
         try:
             return await self._running.wait_for(ticket.placed, PLACED_S)
         except Unavailable as error:
-            raise Unavailable(str(error), hint=error.hint or _KEPT) from error
+            raise Unavailable(str(error), hint=_KEPT, wait_s=error.wait_s) from error
         finally:
             self._forget(ticket)
 
@@ -392,6 +392,11 @@ class _Stream:
     def __init__(self) -> None:
         self.wake = asyncio.Event()
         self.notices: deque[str] = deque(maxlen=MAX_NOTICES)
+
+    def forget(self, notice: str) -> None:
+        """It is told otherwise."""
+        if notice in self.notices:
+            self.notices.remove(notice)
 
 
 def _check_name(name: str) -> None:

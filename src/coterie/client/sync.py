@@ -1,48 +1,47 @@
-"""What a device does on each new connection: its inbox, its logs, its key packages.
+"""What a device does on each new connection: its logs, its inbox, its key packages.
 
 Everything that it does may be done again, since it may be cut at any moment.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from coterie.client.connection import Connection
 from coterie.client.enrolment import Enrolled
 from coterie.client.follower import Follower
-from coterie.client.intent import Change
-from coterie.client.key_packages import KeyPackages
-from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
-from coterie.client.position import decode as decode_position
-from coterie.client.room_policy import ROOM_POLICY, check_joined, room_state_of
+from coterie.client.inbox import Inbox
+from coterie.client.key_packages import KeyPackages, upload
+from coterie.client.patience import Patience
 from coterie.client.rooms import Rooms
-from coterie.client.seams import Clock, sleep
+from coterie.client.seams import Clock
 from coterie.client.store import Store
-from coterie.errors import CoterieError, RemoteProtocolError, RuleViolation, Unavailable
-from coterie.logs import get_logger, short
-from coterie.mls import join
-from coterie.mls.extension import find_extension
+from coterie.errors import CoterieError, LocalProtocolError, RemoteProtocolError
+from coterie.logs import get_logger
 from coterie.wire.frames import (
     Closing,
     CountKeyPackages,
     EventBody,
-    FetchInbox,
-    Inbox,
     InboxGrew,
-    InboxItem,
     KeyPackageCount,
     LogGrew,
-    UploadKeyPackages,
 )
 
 log = get_logger()
 
-RETRY_AFTER_S = 30.0  # a log whose server broke the protocol, a disk that was full
-TIDY_AFTER_S = 5.0  # of quiet: then what was deleted is gone from the write-ahead log too
-_INBOX, _GENERATION = "inbox", "generation"  # single values of the store
+# Between two lots of key packages: a server that says that there are none any more must not have us make them without
+# end, since the private half of each is kept.
+SUPPLY_AGAIN_S = 60.0
+MOST_SUPPLY_AGAIN_S = 6 * 3600.0
+LOOK_EVERY_S = 6 * 3600.0  # whether key packages are due, on a connection that lives for weeks
+GENERATION = "generation"  # of the server whose key packages are ours, in the store
 
 
 class Sync:
-    """Runs while the link has a connection. ``notice`` is told what people should know."""
+    """Runs while the link has a connection.
+
+    ``notice`` is told what people should know, ``on_failed`` why it could not go on, ``on_caught_up`` that all is read
+    that the server had.
+    """
 
     def __init__(
         self,
@@ -51,7 +50,10 @@ class Sync:
         rooms: Rooms,
         key_packages: KeyPackages,
         clock: Clock,
-        notice: Callable[[str], object],
+        *,
+        notice: Callable[[str], object] = lambda text: None,
+        on_failed: Callable[[CoterieError], object] = lambda error: None,
+        on_caught_up: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
         self._account = account
@@ -59,10 +61,15 @@ class Sync:
         self._key_packages = key_packages
         self._clock = clock
         self._notice = notice
-        self._task: asyncio.Task[None] | None = None
-        self._followers: dict[bytes, Follower] = {}
-        self._following: dict[bytes, asyncio.Task[None]] = {}
-        self._inbox_grew = asyncio.Event()
+        self._on_failed = on_failed
+        self._on_caught_up = on_caught_up
+        self._inbox = Inbox(store, account, rooms, key_packages, notice)
+        self._connection: Connection | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._followers: dict[bytes, tuple[Follower, asyncio.Task[None]]] = {}
+        self._look = asyncio.Event()  # into the inbox, and after the key packages
+        self._supply_patience = Patience(SUPPLY_AGAIN_S, MOST_SUPPLY_AGAIN_S)
+        self._supply_not_before = 0.0  # monotonic
         self.caught_up = asyncio.Event()  # all that the server had on connecting is read
         rooms.on_change = self._changed
 
@@ -71,188 +78,117 @@ class Sync:
     def connected(self, connection: Connection) -> None:
         """A new connection, logged in."""
         self.stop()
-        self._task = asyncio.create_task(self._guarded(connection), name="coterie-sync")
+        self._connection = connection
+        _ = self._start(self._guarded(connection), "coterie-sync")
 
     def event(self, body: EventBody) -> None:
         """What the server says unasked."""
         match body:
             case LogGrew(group_id):
-                follower = self._followers.get(group_id)
-                if follower is not None:
-                    follower.pushed(body)
+                if group_id in self._followers:
+                    self._followers[group_id][0].pushed(body)
             case InboxGrew():
-                self._inbox_grew.set()
+                self._look.set()
             case Closing():
                 pass  # the connection ends by itself, and the link makes the next
 
     def stop(self) -> None:
         """The connection has ended; all that matters is in the store."""
+        self._connection = None
         self.caught_up.clear()
-        for task in self._tasks():
-            task.cancel()
-        self._task = None
         self._followers.clear()
-        self._following.clear()
+        for task in self._tasks:
+            task.cancel()
 
     async def close(self) -> None:
         """Ends, and waits until nothing runs any more."""
-        tasks = self._tasks()
         self.stop()
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
 
-    def follow(self, group_id: bytes, connection: Connection) -> Follower:
-        """Follows a log from now on; in place of another follower, where a group was left and joined again."""
-        earlier = self._following.get(group_id)
-        if earlier is not None and earlier is not asyncio.current_task():
-            earlier.cancel()
-        follower = self._followers[group_id] = Follower(
-            self._rooms, group_id, connection, self._clock
+    def follow(self, group_id: bytes) -> None:
+        """Follows a log from now on, where there is a connection; in place of another follower of that group."""
+        if self._connection is None:
+            return
+        earlier = self._followers.get(group_id)
+        if earlier is not None:
+            earlier[1].cancel()
+        follower = Follower(
+            self._rooms, group_id, self._connection, self._clock, notice=self._notice
         )
-        self._following[group_id] = asyncio.create_task(
-            self._follow(follower, group_id, connection), name="coterie-follower"
-        )
-        return follower
+        self._followers[group_id] = (follower, self._start(follower.run(), "coterie-follower"))
 
-    def _tasks(self) -> list[asyncio.Task[None]]:
-        return [*self._following.values(), *([self._task] if self._task else [])]
+    def _start(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _changed(self, group_id: bytes) -> None:
-        follower = self._followers.get(group_id)
-        if follower is not None:
-            follower.wake()
+        if group_id in self._followers:
+            self._followers[group_id][0].wake()
 
     # --- one connection ------------------------------------------------------------------------
 
     async def _guarded(self, connection: Connection) -> None:
         try:
             await self._run(connection)
-        except Unavailable as error:
-            log.debug("sync-ended", error=type(error).__name__)  # the link says why, and goes on
         except CoterieError as error:
-            self._notice(str(error))
-            await connection.close()  # the link tries again, later and later
-        except Exception:  # a task ends here
+            log.debug("sync-failed", error=type(error).__name__)
+            failure = error
+        except Exception as bug:  # a task ends here
             log.exception("sync-failed")
-            await connection.close()
+            failure = LocalProtocolError(f"a bug in this program: {type(bug).__name__}")
+        if connection.is_open:
+            self._on_failed(failure)
+            await connection.close()  # the link tries again, later and later
 
     async def _run(self, connection: Connection) -> None:
         if connection.hello.server_id != self._account.server_id:
             raise RemoteProtocolError(
                 "the server has another id than on joining: its database was replaced"
             )
-        await self._take_inbox(connection)
-        followers = [self.follow(group_id, connection) for group_id in self._rooms]
-        for follower in followers:
+        for group_id in self._rooms:
+            self.follow(group_id)
+        await self._look_into_inbox(connection)
+        for follower, _ in tuple(self._followers.values()):
             await follower.caught_up.wait()
         self.caught_up.set()
-        await self._top_up(connection)
+        self._on_caught_up()
         while True:
-            await self._inbox_grew.wait()
-            self._inbox_grew.clear()
-            for group_id in await self._take_inbox(connection):
-                self.follow(group_id, connection)
-            await self._top_up(connection)
+            await self._supply(connection)
+            await self._wait_to_look()
+            await self._look_into_inbox(connection)
 
-    async def _follow(self, follower: Follower, group_id: bytes, connection: Connection) -> None:
+    async def _look_into_inbox(self, connection: Connection) -> None:
+        self._look.clear()
+        await self._inbox.take(connection, read_on=self._read_on, joined=self.follow)
+
+    async def _read_on(self, group_id: bytes) -> None:
+        """Returns when a log is read to its head, or cannot be."""
+        follower, task = self._followers[group_id]
+        if not task.done():
+            follower.read_again()
+            await follower.caught_up.wait()
+
+    async def _wait_to_look(self) -> None:
+        wait_s = self._supply_not_before - self._clock.monotonic()
+        timer = self._clock.call_later(wait_s if wait_s > 0 else LOOK_EVERY_S, self._look.set)
         try:
-            await follower.run()
-        except Unavailable as error:
-            log.debug("follower-ended", group=short(group_id), error=type(error).__name__)
-        except CoterieError as error:
-            self._notice(f"#{self._rooms.name(self._rooms.room_id(group_id))}: {error}")
-            follower.caught_up.set()
-            await sleep(self._clock, RETRY_AFTER_S)
-            if self._followers.get(group_id) is follower and connection.is_open:
-                self.follow(group_id, connection)
-        except Exception:  # a task ends here
-            log.exception("follower-failed", group=short(group_id))
-            follower.caught_up.set()
+            await self._look.wait()
+        finally:
+            timer.cancel()
 
-    # --- inbox ---------------------------------------------------------------------------------
-
-    async def _take_inbox(self, connection: Connection) -> list[bytes]:
-        """Reads it to its end; groups that were joined. The server deletes what the next request says was taken."""
-        joined: list[bytes] = []
-        while True:
-            after = int.from_bytes(self._store.get(_INBOX) or b"", "big")
-            inbox = await connection.call(FetchInbox(after), Inbox)
-            if not inbox.items:
-                return joined
-            for item in inbox.items:
-                if item.number <= after:
-                    raise RemoteProtocolError(f"inbox item {item.number} after {after}")
-                after = item.number
-                if self._take_welcome(item):
-                    joined.append(item.group)
-
-    def _take_welcome(self, item: InboxItem) -> bool:
-        """One item, in one transaction. One that is not for us or breaks a rule is passed over, and told."""
-        number = item.number.to_bytes(8, "big")
-        try:
-            bundle, is_last_resort = self._key_packages.bundle_for(item.welcome)
-            joined = join(item.welcome, bundle, self._account.device_key, policy=ROOM_POLICY)
-            group = joined.group
-            check_joined(group)
-            begins = find_extension(joined.group_info_extensions, POSITION_EXTENSION)
-            if begins is None:
-                raise RuleViolation("welcome-position", "it does not say where the newcomer begins")
-            position = decode_position(begins)
-            self._check_new(item.group, group.group_id, group.epoch, room_state_of(group).room_id)
-        except RemoteProtocolError as error:
-            log.info(
-                "welcome-refused", group=short(item.group), size=len(item.welcome), rule=str(error)
-            )
-            self._notice(f"an invitation to a room does not open: {error}")
-            with self._store.transaction():
-                self._store.put(_INBOX, number)
-            return False
-
-        def used() -> None:
-            self._store.put(_INBOX, number)
-            if not is_last_resort:
-                self._key_packages.used(bundle)
-
-        self._rooms.join(group, position, used)
-        if (
-            is_last_resort
-        ):  # others may have been added by the same one: its keys are renewed at once
-            self._rooms.enqueue(group.group_id, Change())
-        log.info("joined", group=short(group.group_id), epoch=group.epoch)
-        return True
-
-    def _check_new(self, said: bytes, group_id: bytes, epoch: int, room_id: bytes) -> None:
-        """ "A Welcome is refused for a group that the device was in, unless its epoch is higher …; and for a room it
-        knows, unless a successor followed in that room's log names the group." (PROTOCOL.md section 2)
-        """
-        if said != group_id:
-            raise RuleViolation("welcome-group", "the server names another group")
-        if group_id in self._rooms:
-            if epoch <= self._rooms.log(group_id).group.epoch:
-                raise RuleViolation("welcome-epoch", "the device was in that epoch already")
-        elif any(self._rooms.room_id(other) == room_id for other in self._rooms):
-            raise RuleViolation("welcome-room", "a second group for a room that is known")
-
-    # --- key packages --------------------------------------------------------------------------
-
-    async def _top_up(self, connection: Connection) -> None:
+    async def _supply(self, connection: Connection) -> None:
+        """As many key packages on the server as others may need until we look again."""
+        if self._clock.monotonic() < self._supply_not_before:
+            return
         generation = connection.hello.generation
-        is_new = self._store.get(_GENERATION) != generation
+        is_new = self._store.get(GENERATION) != generation
         count = await connection.call(CountKeyPackages(), KeyPackageCount)
-        upload = self._key_packages.top_up(count, self._clock.now(), replace=is_new)
-        if upload is not None:
-            await upload_in_parts(connection, upload)
+        lot = self._key_packages.top_up(count, self._clock.now(), replace=is_new)
+        if lot is not None:
+            self._supply_not_before = self._clock.monotonic() + self._supply_patience.next_s()
+            await upload(connection, lot)
         if is_new:
-            with self._store.transaction():
-                self._store.put(_GENERATION, generation)
-
-
-async def upload_in_parts(connection: Connection, upload: UploadKeyPackages) -> None:
-    """Few at a time, so that no frame is large; ``replace`` goes with the first."""
-    parts = [upload.one_time[at : at + 20] for at in range(0, len(upload.one_time), 20)] or [()]
-    for number, part in enumerate(parts):
-        is_first = number == 0
-        request = UploadKeyPackages(
-            part, upload.last_resort if is_first else None, upload.replace and is_first
-        )
-        await connection.call(request, KeyPackageCount)
+            self._store.put(GENERATION, generation)

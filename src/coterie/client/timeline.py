@@ -28,10 +28,16 @@ def row_of(happening: Said | Line, room_id: bytes, group_id: bytes, now: float) 
         if isinstance(said, content.Text):
             kind, text, time_ms = TEXT, said.text, said.time
         else:
-            kind, text, kept = said.kind or UNKNOWN, "", said.encoded
+            kind, text, kept = _kind_of(said), "", said.encoded
     return TimelineRow(
         0, room_id, group_id, happening.seq, happening.message_id, sender, device, time_ms, kind, text, kept
     )  # fmt: skip
+
+
+def _kind_of(said: content.Unknown) -> str:
+    """A member chooses the word: it must not be taken for a text, or for a line of the system."""
+    word = said.kind
+    return UNKNOWN if not word or word in (TEXT, LINE) or word.startswith(f"{LINE}/") else word
 
 
 def message_of(row: TimelineRow, room: str) -> Message:

@@ -1,0 +1,122 @@
+"""The device's inbox: Welcomes, each taken once, in one transaction with the place up to which it was taken.
+
+PROTOCOL.md section 2, "Newcomers".
+"""
+
+from collections.abc import Awaitable, Callable
+
+from coterie.client.connection import Connection
+from coterie.client.enrolment import Enrolled
+from coterie.client.intent import Change
+from coterie.client.key_packages import KeyPackages
+from coterie.client.log import Halt
+from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
+from coterie.client.position import Position
+from coterie.client.position import decode as decode_position
+from coterie.client.room_policy import ROOM_POLICY, check_joined, room_state_of
+from coterie.client.rooms import Rooms
+from coterie.client.store import Store
+from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.logs import get_logger, short
+from coterie.mls import Group, join
+from coterie.mls.extension import find_extension
+from coterie.wire import frames
+from coterie.wire.frames import FetchInbox, InboxItem
+
+log = get_logger()
+
+_TAKEN = "inbox"  # the number of the last item that was taken, in the store
+
+
+class Inbox:
+    """``notice`` is told of an invitation that does not open."""
+
+    def __init__(
+        self,
+        store: Store,
+        account: Enrolled,
+        rooms: Rooms,
+        key_packages: KeyPackages,
+        notice: Callable[[str], object],
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._rooms = rooms
+        self._key_packages = key_packages
+        self._notice = notice
+
+    async def take(
+        self,
+        connection: Connection,
+        read_on: Callable[[bytes], Awaitable[object]],
+        joined: Callable[[bytes], object],
+    ) -> None:
+        """Reads it to its end. The server deletes what the next request says was taken.
+
+        ``read_on`` reads the log of a group that is known to its head; ``joined`` is told each group that was joined.
+        """
+        while True:
+            after = int.from_bytes(self._store.get(_TAKEN) or b"", "big")
+            inbox = await connection.call(FetchInbox(after), frames.Inbox)
+            if not inbox.items:
+                return
+            for item in inbox.items:
+                if item.number <= after:
+                    raise RemoteProtocolError(f"inbox item {item.number} after {after}")
+                after = item.number
+                if item.group in self._rooms:  # whether we are still in it is in its log
+                    await read_on(item.group)
+                if self._take(item):
+                    joined(item.group)
+
+    def _take(self, item: InboxItem) -> bool:
+        """Whether it let us into a group. What is not for us or breaks a rule is passed over, and told."""
+        number = item.number.to_bytes(8, "big")
+        try:
+            bundle, is_last_resort = self._key_packages.bundle_for(item.welcome)
+            opened = join(item.welcome, bundle, self._account.device_key, policy=ROOM_POLICY)
+            group = opened.group
+            check_joined(group)
+            begins = find_extension(opened.group_info_extensions, POSITION_EXTENSION)
+            if begins is None:
+                raise RuleViolation("welcome-position", "it does not say where the newcomer begins")
+            position: Position = decode_position(begins)
+            self._check_new(item.group, group)
+        except RemoteProtocolError as error:
+            log.info(
+                "welcome-refused", group=short(item.group), size=len(item.welcome), rule=str(error)
+            )
+            self._store.put(_TAKEN, number)
+            self._notice(f"an invitation to a room does not open: {error}")
+            return False
+
+        def used() -> None:
+            self._store.put(_TAKEN, number)
+            if not is_last_resort:
+                self._key_packages.used(bundle)
+
+        self._rooms.join(group, position, used)
+        log.info("joined", group=short(group.group_id), epoch=group.epoch)
+        if is_last_resort:  # others may be added by the same one: its keys are renewed at once
+            self._rooms.enqueue(group.group_id, Change())
+        return True
+
+    def _check_new(self, said: bytes, group: Group) -> None:
+        """ "A Welcome is refused for a group that the device was in, unless its epoch is higher …; and for a room it
+        knows, unless a successor followed in that room's log names the group." (PROTOCOL.md section 2)
+        """
+        group_id = group.group_id
+        if said != group_id:
+            raise RuleViolation("welcome-group", "the server names another group")
+        if group_id in self._rooms:
+            here = self._rooms.log(group_id)
+            if group.epoch <= here.group.epoch:
+                raise RuleViolation("welcome-epoch", "the device was in that epoch already")
+            # Its log was read to the head: whoever was added anew has read there that he was removed. Else a member
+            # could put another group in this one's place, with whom he likes in it.
+            if here.halt in (Halt.OPEN, Halt.FORKED):
+                raise RuleViolation("welcome-member", "the device is in that group")
+            return
+        room_id = room_state_of(group).room_id
+        if any(self._rooms.room_id(other) == room_id for other in self._rooms):
+            raise RuleViolation("welcome-room", "a second group for a room that is known")
