@@ -159,7 +159,7 @@ class SecretTree:
         path = [node, *tree_math.direct_path(node, self.n_leaves)]
         start = next((x for x in path if x in self.node_secrets), None)
         if start is None:
-            raise RuleViolation("generation", "this leaf's secrets are used up")
+            raise LocalProtocolError(f"the secrets of leaf {leaf} were lost")
         nodes = dict(self.node_secrets)
         for x in reversed(path[1 : path.index(start) + 1]):
             secret = nodes.pop(x)
