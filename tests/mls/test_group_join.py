@@ -90,13 +90,13 @@ class Invited:
         return join(welcome, self.bundle, signature_private(self.bundle), policy=POLICY)
 
 
-def invited(suite: CipherSuite = ONE, *names: str) -> Invited:
-    """Into a room of three where all parents are set."""
-    room = Room(suite, *(names or ("alice", "bobb", "carol")), policy=POLICY)
+def invited(suite: CipherSuite = ONE, *others: str, force_path: bool = True) -> Invited:
+    """By alice, into a room of hers and two others' where all parents are set."""
+    room = Room(suite, "alice", *(others or ("bobb", "carol")), policy=POLICY)
     for name in room.groups:
         room.commit(name)
     bundle = new_bundle(suite, "dave")
-    pending = room.make_commit("alice", Add(bundle.key_package))
+    pending = room.make_commit("alice", Add(bundle.key_package), force_path=force_path)
     assert pending.welcome is not None
     welcome = decode_message(pending.welcome)
     assert isinstance(welcome, Welcome)
@@ -248,6 +248,10 @@ def test_a_path_secret_must_lead_to_the_keys_of_the_tree() -> None:
     given = invited()
     with refuses("welcome-path-secret"):
         given.join(given.again(path_secret=Secret(bytes(32))))
+    blank = invited(ONE, "bobb", "carol", "erin", force_path=False)  # a new root above
+    assert blank.signer.tree.nodes[blank.signer.tree.root] is None
+    with refuses("welcome-path-secret"):
+        blank.join(blank.again(path_secret=Secret(bytes(32))))
 
 
 NONCE = bytes(ONE.nh)

@@ -24,6 +24,7 @@ from coterie.mls import (
     commit,
     process,
     rows,
+    treekem,
 )
 from coterie.mls.codec import encode_vector
 from coterie.mls.commit import Commit, HpkeCiphertext, UpdatePath
@@ -259,6 +260,29 @@ def test_a_path_that_leads_to_other_keys_than_it_promises_is_stuck() -> None:
 
     with pytest.raises(PathNotReadable):
         process(room["bobb"], forge.with_path(room["alice"], sealed_for_another_epoch))
+
+
+@BOTH
+def test_a_path_whose_secret_is_another_ones_makes_us_stuck(suite: CipherSuite) -> None:
+    """It opens, and does not lead to the keys that the tree was given."""
+    room = four(suite)
+    alice = room["alice"]
+    made = treekem.new_path(suite, alice.tree, 0, alice.new_leaf(), alice.group_id)
+    context = alice.context.following(
+        made.tree.tree_hash(), alice.context.confirmed_transcript_hash, alice.extensions
+    )
+    wrong = tuple((node, Secret(bytes(suite.nh))) for node, _ in made.path_secrets)
+    path = treekem.encrypt_path(suite, replace(made, path_secrets=wrong), 0, (), context.encode())
+    message = forge.forge(alice, Commit((), path))
+    with pytest.raises(PathNotReadable, match="other public keys"):
+        process(room["bobb"], message)
+
+
+def test_a_member_without_its_private_keys_is_stuck() -> None:
+    room = four()
+    pending = room.make_commit("alice")
+    with pytest.raises(PathNotReadable, match="no secret for this member"):
+        process(replace(room["bobb"], private_keys={}), pending.message)
 
 
 def test_an_update_of_ours_without_its_key_makes_us_stuck_and_raises_no_key_error() -> None:

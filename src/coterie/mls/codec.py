@@ -74,15 +74,6 @@ class Reader:
         """Whether everything was taken."""
         return self._position == self._end
 
-    @property
-    def position(self) -> int:
-        """Where the next byte is."""
-        return self._position
-
-    def since(self, start: int) -> bytes:
-        """The bytes that were taken since ``position`` was ``start``."""
-        return self._data[start : self._position]
-
     def fixed(self, size: int) -> bytes:
         """``opaque data[size]``."""
         start = self._position

@@ -7,7 +7,7 @@ hashes along what changed are computed anew.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import tree_math
 from coterie.mls.codec import (
     Reader,
@@ -156,7 +156,7 @@ class RatchetTree:
         """The public key of a node that is not blank."""
         node = self.nodes[x]
         if node is None:
-            raise RemoteProtocolError(f"node {x} is blank")
+            raise LocalProtocolError(f"node {x} is blank")
         return node.encryption_key
 
     # --- hashes --------------------------------------------------------------------------------
@@ -189,19 +189,6 @@ class RatchetTree:
             b"\x02" + encoded + encode_opaque(children[0]) + encode_opaque(children[1])
         )
 
-    def parent_hash(self, x: int, copath_child: int) -> bytes:
-        """The parent hash of parent ``x`` for what lies on the other side of ``copath_child``: section 7.9."""
-        node = self.nodes[x]
-        if not isinstance(node, ParentNode):
-            raise RemoteProtocolError(f"node {x} is no parent")
-        excluded = {
-            leaf for leaf in node.unmerged_leaves if tree_math.is_below(2 * leaf, copath_child)
-        }
-        original_sibling = (
-            self._compute_hash(copath_child, excluded) if excluded else self.tree_hash(copath_child)
-        )
-        return node.hash(self.suite, original_sibling)
-
     def verify_parent_hashes(self) -> None:
         """Section 7.9.2. Raises RuleViolation for a parent that no child accounts for."""
         for x in range(1, len(self.nodes), 2):
@@ -222,9 +209,20 @@ class RatchetTree:
             if len(more) != 1 or not unmerged <= resolution:
                 continue
             found = self.nodes[more.pop()]
-            if found is not None and found.parent_hash == self.parent_hash(x, copath_child):
+            if found is not None and found.parent_hash == self._parent_hash(node, copath_child):
                 return True
         return False
+
+    def _parent_hash(self, node: ParentNode, copath_child: int) -> bytes:
+        """Of a node here, for what lies on the other side of ``copath_child``: section 7.9."""
+        excluded = {
+            leaf for leaf in node.unmerged_leaves if tree_math.is_below(2 * leaf, copath_child)
+        }
+        # "the tree hash of S ... modified as follows: For each leaf L in P.unmerged_leaves, blank L and remove it"
+        original_sibling = (
+            self._compute_hash(copath_child, excluded) if excluded else self.tree_hash(copath_child)
+        )
+        return node.hash(self.suite, original_sibling)
 
     # --- changes: each gives a new tree --------------------------------------------------------
 

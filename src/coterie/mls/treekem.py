@@ -162,8 +162,6 @@ def open_path(
         )
     except RemoteProtocolError as error:
         raise PathNotReadable("the path's secret does not open") from error
-    if len(opened) != suite.nh:
-        raise PathNotReadable("the path's secret has a wrong length")
     secret = Secret(opened)
     blank = tree_math.direct_path(2 * sender, tree.width)
     keys = {x: key for x, key in private_keys.items() if x not in blank}
@@ -186,7 +184,9 @@ def keys_from_path_secret(
     above = [node for node in filtered if tree_math.is_below(2 * own_leaf, node)]
     for node in above:
         keys[node], public = node_key_pair(suite, secret)
-        if public != tree.encryption_key(node):
+        there = tree.nodes[node]
+        # "The private key MUST be the private key that corresponds to the public key in the node"
+        if there is None or there.encryption_key != public:
             raise RuleViolation("welcome-path-secret", f"node {node}")
         secret = suite.derive_secret(secret, b"path")
     return keys
