@@ -97,10 +97,15 @@ class FakeClock:
         self._passed = end
 
 
-async def settle(turns: int = 50) -> None:
+async def settle(turns: int = 200) -> None:
     """Lets everything run that can without time, threads or sockets."""
+    ready = vars(asyncio.get_running_loop())[
+        "_ready"
+    ]  # the loop has no other way to say that it is idle
     for _ in range(turns):
         await asyncio.sleep(0)
+        if not ready:
+            return
 
 
 class InlineThreads:

@@ -4,7 +4,7 @@ What the server says can be replaced (``lie``) or altered (``twist``); what it p
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -34,6 +34,7 @@ from tests.fakes import ADDRESS, FakeClock, FakeNetwork, FakeServer, InlineThrea
 from tests.server.world import make_house
 
 T = TypeVar("T")
+PARTS = 3  # in which a device uploads its key packages
 FAST = 1  # the suite that RFC 9420 makes mandatory
 KEY = Secret(bytes(32))
 Lie = Callable[
@@ -74,6 +75,7 @@ class HouseServer(FakeServer):
         self._house.requests.append((self.name, body))
         lie = self._house.lie(body, self.name)
         reply = lie if lie is not None else await self._session.answer(body)
+        await self._house.gate(body, self.name)
         given = self._house.twist(body, reply)
         if given is not None and not self.is_lost:
             self.reply(request.id, given)
@@ -110,6 +112,7 @@ class House:
         self.twist: Callable[[f.RequestBody, f.ReplyBody], f.ReplyBody | None] = (
             lambda body, reply: reply
         )
+        self.gate: Callable[[f.RequestBody, str], Awaitable[object]] = _open
         self.is_mute = False
         self.is_down = False
 
@@ -139,6 +142,21 @@ class House:
         return next(
             one for one in reversed(self.connections) if one.name == name and not one.is_lost
         )
+
+    def lies_to(self, name: str, kind: type[f.RequestBody], *answers: f.ReplyBody) -> None:
+        """The next requests of that kind by that account get these answers, the last one for ever."""
+        given = list(answers)
+
+        def lie(body: f.RequestBody, who: str) -> f.ReplyBody | None:
+            if not (isinstance(body, kind) and who == name):
+                return None
+            return given.pop(0) if len(given) > 1 else given[0]
+
+        self.lie = lie
+
+    def tells_the_truth(self) -> None:
+        """From now on."""
+        self.lie = lambda body, name: None
 
     def asked(self, kind: type[T], name: str | None = None) -> list[T]:
         """All requests of that kind so far."""
@@ -200,6 +218,10 @@ class House:
         await until(lambda: all(connection.is_lost for connection in self.connections))
         await self.shared.writer.drain()
         self.shared.store.close()
+
+
+async def _open(body: f.RequestBody, name: str) -> None:
+    """Answers leave at once."""
 
 
 @dataclass
@@ -313,6 +335,21 @@ def open_database(folder: Path) -> Database:
     )
 
 
+@asynccontextmanager
+async def pair_in(folder: Path) -> AsyncIterator[tuple[House, Person, Person]]:
+    """Alice, an admin, and bobb are online and in #ops, and nothing is under way."""
+    async with house_in(folder) as house:
+        alice, bobb = house.person("alice"), house.person("bobb")
+        async with bobb.online(), alice.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages)) == 2 * PARTS)
+            await alice.create("bobb")
+            await bobb.in_step()
+            await house.clock.advance(100.0)  # bobb's turn to heal has come
+            await alice.in_step()
+            await bobb.in_step()
+            yield house, alice, bobb
+
+
 async def until(is_so: Callable[[], bool], turns: int = 20_000) -> None:
     """Lets everything run until it is so. No time passes. Fails where it never becomes so."""
     for _ in range(turns):
@@ -342,7 +379,7 @@ async def house_in(folder: Path) -> AsyncIterator[House]:
         await house.close()
 
 
-async def error_of(work: "asyncio.Future[T]") -> CoterieError:
+async def error_of(work: Awaitable[object]) -> CoterieError:
     """What it raises."""
     try:
         result = await work
