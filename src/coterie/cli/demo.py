@@ -1,0 +1,73 @@
+"""``coterie demo``."""
+# imports wait for the command to run, so that --help stays quick
+
+import json
+import os
+import sys
+
+import click
+
+from coterie.cli.command import Command, pass_invocation
+from coterie.cli.invocation import Invocation
+from coterie.cli.output import put
+
+
+@click.command(cls=Command, examples=("coterie demo", "coterie demo --keep /tmp/heron"))
+@click.option("--keep", metavar="DIR", help="Leave everything in this folder, to go on from there.")
+@pass_invocation
+def command(invocation: Invocation, keep: str | None) -> None:
+    """Watch two people talk through a server, and proof that nobody in between can read it.
+
+    It starts a server and its clients in a temporary folder, on this machine alone, attacks them in every way that is
+    promised to fail, and leaves nothing behind. The exit status is 1 if anything does not hold.
+    """
+    from pathlib import Path
+    from shutil import get_terminal_size
+
+    from coterie.demo.look import Look
+
+    invocation.engine.configure_logs(is_debug=invocation.is_debug)
+    look = Look(
+        (lambda line: None) if invocation.is_json else put,
+        is_coloured=_is_coloured(),
+        is_ascii=_is_ascii(),
+        width=get_terminal_size().columns,
+    )
+    look.title()
+    from coterie.demo.run import run
+
+    outcome = run(look, Path(keep) if keep else None, _program())
+    if invocation.is_json:
+        put(json.dumps(outcome.as_json()))
+    if not outcome.holds:
+        raise click.exceptions.Exit(1)
+
+
+def _is_coloured() -> bool:
+    """On a terminal that can, unless somebody said that they want none: no-color.org."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _is_ascii() -> bool:
+    """Whether ticks and arrows could not be written."""
+    from coterie.demo.look import ASCII
+
+    try:
+        "".join(ASCII).encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _program() -> str:
+    """What a person types to run us: the name, or the path where a shell does not find it by name."""
+    from pathlib import Path
+    from shutil import which
+
+    started = Path(sys.argv[0])
+    if started.name != "coterie":
+        return "coterie"
+    found = which("coterie")
+    is_found = found is not None and Path(found).resolve() == started.resolve()
+    return "coterie" if is_found else sys.argv[0]
