@@ -431,6 +431,28 @@ def test_an_external_commit_has_a_path_and_an_init_that_opens() -> None:
         process(room["bobb"], forge.external_commit(alice, leaf, change=spoil))
 
 
+def test_a_member_that_is_removed_refuses_what_the_others_refuse() -> None:
+    """It took a commit for its removal that was dead for all others."""
+    room = four()
+    alice = room["alice"]
+
+    def spoil(made: Commit) -> Commit:
+        return replace(made, proposals=(ExternalInit(bytes(32)), Remove(3)))
+
+    message = forge.external_commit(alice, room["dave"].new_leaf(), removed=[3], change=spoil)
+    for name in ("bobb", "dave"):
+        with refuses("external-init-kem-output"):
+            process(room[name], message)
+    at_end = {
+        name: replace(group, context=replace(group.context, epoch=MAX_EPOCH))
+        for name, group in room.groups.items()
+    }
+    removal = forge.forge(at_end["alice"], forge.made_commit(alice, Remove(3)))
+    for name in ("bobb", "dave"):
+        with refuses("epoch-last"):
+            process(at_end[name], removal)
+
+
 def test_an_external_sender_sends_no_commit() -> None:
     outside = new_leaf(ONE, "a service")
     sender = ExternalSender(outside.signature_key, outside.credential)

@@ -209,18 +209,18 @@ def _process_commit(
         tree = tree.with_nodes([(2 * committer_leaf, None)])  # the path brings it in
     if commit.path is not None:
         tree = _merge_path(group, applied, tree, committer, committer_leaf, commit.path)
-    committed = CommitReceived(
-        group, committer, sender_leaf, content.content.authenticated_data, proposals
-    )
-    if group.own_leaf_index in applied.removed:
-        return replace(committed, is_removed=True)
     confirmed = confirmed_transcript_hash(group.suite, group.interim_transcript_hash, content)
     context = group.context.following(tree.tree_hash(), confirmed, applied.extensions)
     init_secret = group.epoch_secrets.init_secret
     if applied.external_init is not None:
         init_secret = _external_init_secret(group, applied.external_init)
 
-    # So far all members decide alike. From here on it is about our own secrets.
+    # So far all members decide alike, those too that are removed. From here on it is about our own secrets.
+    committed = CommitReceived(
+        group, committer, sender_leaf, content.content.authenticated_data, proposals
+    )
+    if group.own_leaf_index in applied.removed:
+        return replace(committed, is_removed=True)
     combined = combine_psks(group, applied.psks)
     try:
         private_keys: Mapping[int, Secret] = own_keys(group, applied)
