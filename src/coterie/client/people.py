@@ -36,17 +36,19 @@ class People:
         self._account = account
         self.version = 0  # another one after each change of what is held
 
-    def meet(self, group: Group, now: float) -> list[str]:
+    def meet(self, group: Group, before: Group | None, now: float) -> list[str]:
         """Pins the accounts of a room; the names of those that come now with another key than the pinned one.
 
-        Inside the transaction that brought them in.
+        A member vouches for those who were not there ``before``. Inside the transaction that brought them in.
         """
         changed = []
+        there = _accounts(before).keys() if before is not None else ()
         for name, key in sorted(_accounts(group).items()):
             if name == self._account.name:
                 continue
             known = self._store.account(name)
-            is_pinned = self._pin(name, key, PinnedHow.MET, now)
+            how = PinnedHow.BELIEVED if name in there else PinnedHow.MET
+            is_pinned = self._pin(name, key, how, now)
             if not is_pinned and known is not None and known.changed_key != key:
                 changed.append(name)
         return changed

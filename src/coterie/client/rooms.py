@@ -153,7 +153,8 @@ class Rooms:
         """The log after its next entry, saved."""
         old = self._logs[group_id]
         step = logs.read(old, entry, self._store, self._now())
-        self._save(old, step, is_met=step.is_new_epoch, has_entry=True)
+        is_ours = entry.device == self._account.device
+        self._save(old, step, is_met=step.is_new_epoch, is_ours=is_ours, has_entry=True)
         log.debug(
             "entry-read",
             group=short(group_id),
@@ -276,6 +277,7 @@ class Rooms:
         *,
         before: Callable[[], None] = lambda: None,
         is_met: bool = False,
+        is_ours: bool = False,
         has_entry: bool = False,
     ) -> None:
         """One transaction; only then is it so in memory, and only then is anybody told."""
@@ -289,7 +291,9 @@ class Rooms:
                 self._store.save_step(step)
             happenings = [*step.happenings, *self._unheard(new, step.happenings)]
             if is_met:
-                happenings += self._meet(new, now)
+                # Whom we added ourselves came from the directory: nobody else vouches for their keys.
+                before_it = new if is_ours else old
+                happenings += self._meet(new, before_it, now)
             for happening in happenings:
                 if isinstance(happening, Said | Line):
                     row = row_of(happening, room_id, new.group_id, now)
@@ -312,7 +316,7 @@ class Rooms:
         ticket = self._tickets.get(ticket_id)
         return ticket is not None and not ticket.placed.done()
 
-    def _meet(self, new: GroupLog, now: float) -> list[Line]:
+    def _meet(self, new: GroupLog, before: GroupLog | None, now: float) -> list[Line]:
         return [
             Line(
                 new.cursor,
@@ -321,7 +325,7 @@ class Rooms:
                 f"the key of {name} is not the one that this device knows: nothing is sent here until you "
                 "acknowledge it",
             )
-            for name in self._people.meet(new.group, now)
+            for name in self._people.meet(new.group, before.group if before else None, now)
         ]
 
     def _answer(
