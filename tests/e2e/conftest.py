@@ -1,0 +1,26 @@
+"""Stages: one of a test's own, and one that the tests of a module share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.programs import Programs
+from tests.e2e.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Empty: the server starts when it is first asked for."""
+    with Programs() as programs:
+        yield Stage(programs, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """With alice and bobb, who are in the room ``ops``. Tests leave it so that the next one can use it."""
+    with Programs() as programs:
+        stage = Stage(programs, tmp_path_factory.mktemp("stage"))
+        alice, _ = stage.join("alice", "bobb")
+        alice.does("room", "new", "ops", "bobb")
+        yield stage
