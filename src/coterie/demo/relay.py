@@ -4,6 +4,8 @@ It knows no keys. Of what passes it understands only the lengths before the reco
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -103,7 +105,8 @@ class Relay:
         self._bell = bell
         self._flip_next: Way | None = None
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # one for each open connection
+        self._writers: set[asyncio.StreamWriter] = set()  # two
 
     async def start(self) -> None:
         """Listens from now on."""
@@ -114,9 +117,10 @@ class Relay:
         """Cuts all connections."""
         if self._server is not None:
             self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def flip_next(self, way: Way) -> None:
         """One bit of the next record in that direction will be another one when it arrives."""
@@ -134,12 +138,10 @@ class Relay:
             task.add_done_callback(self._tasks.discard)
         recording = Recording(len(self.recordings) + 1, self.target)
         self.recordings.append(recording)
-        try:
+        with self._closing(writer):
             await self._pass_on(recording, reader, writer)
-        finally:
-            writer.close()
-            recording.has_ended = True
-            self._bell.ring()
+        recording.has_ended = True
+        self._bell.ring()
 
     async def _pass_on(
         self, recording: Recording, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -149,12 +151,19 @@ class Relay:
             server = await asyncio.open_connection(recording.target.host, recording.target.port)
         except OSError:
             return  # nothing listens there: the client is told by the end of its connection
-        try:
+        with self._closing(server[1]):
             async with asyncio.TaskGroup() as ways:
                 ways.create_task(self._pump(recording, Way.UP, reader, server[1]))
                 ways.create_task(self._pump(recording, Way.DOWN, server[0], writer))
+
+    @contextmanager
+    def _closing(self, writer: asyncio.StreamWriter) -> Iterator[None]:
+        self._writers.add(writer)
+        try:
+            yield
         finally:
-            server[1].close()
+            self._writers.discard(writer)
+            writer.close()
 
     async def _pump(
         self,

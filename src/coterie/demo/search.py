@@ -42,12 +42,13 @@ def spellings(text: str) -> Iterator[tuple[Form, bytes]]:
     yield Form.UTF_16, text.encode("utf-16-be")
 
 
-def plant(new_text: Callable[[], str]) -> tuple[dict[str, str], bytes]:
+def plant(new_mark: Callable[[], str]) -> tuple[dict[str, str], bytes]:
     """A text of its own for each way of writing, by the way's name; and bytes in which all are written that way.
 
-    Made otherwise than ``spellings``, so that a mistake in one shows in the other.
+    Made otherwise than ``spellings``, so that a mistake in one shows in the other. Of three question marks one is the
+    third byte of its group, where the two alphabets of base64 differ; and in ASCII one UTF-16 looks like the other.
     """
-    texts = {way: new_text() for way in _WRITERS}
+    texts = {way: f"{new_mark()}???€{new_mark()}" for way in _WRITERS}
     return texts, b"\n".join(write(texts[way]) for way, write in _WRITERS.items())
 
 
