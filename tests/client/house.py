@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coterie import identity
 from coterie.client import account as accounts
@@ -359,7 +359,7 @@ async def until(is_so: Callable[[], bool], turns: int = 20_000) -> None:
     raise AssertionError("it did not become so")
 
 
-async def passing(clock: FakeClock, work: "asyncio.Future[T]", most_s: float = 600.0) -> T:
+async def passing(clock: FakeClock, work: "asyncio.Task[T]", most_s: float = 600.0) -> T:
     """What ``work`` gives, while time passes in steps of a second."""
     passed = 0.0
     while not work.done() and passed < most_s:
@@ -379,7 +379,7 @@ async def house_in(folder: Path) -> AsyncIterator[House]:
         await house.close()
 
 
-async def error_of(work: Awaitable[object]) -> CoterieError:
+async def error_of(work: Awaitable[Any]) -> CoterieError:
     """What it raises."""
     try:
         result = await work

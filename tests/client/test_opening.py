@@ -129,9 +129,7 @@ def test_generation_is_dead_the_second_time() -> None:
     try_it(attempt, "generation")
 
 
-@pytest.mark.parametrize(
-    ("skipped", "is_dead"), [(MAX_FORWARD - 1, False), (MAX_FORWARD, True)]
-)
+@pytest.mark.parametrize(("skipped", "is_dead"), [(MAX_FORWARD - 1, False), (MAX_FORWARD, True)])
 def test_generation_may_be_1024_ahead_of_the_last_and_no_more(skipped: int, is_dead: bool) -> None:
     _, (alice, bobb) = new_room("alice", "bobb")
     for _ in range(skipped):

@@ -25,7 +25,6 @@ from coterie.errors import (
 )
 from coterie.logs import get_logger, short
 from coterie.wire.frames import (
-    ChangeList,
     Code,
     CreateGroup,
     Diverged,
@@ -33,7 +32,6 @@ from coterie.wire.frames import (
     Entries,
     Entry,
     Fetch,
-    ListChange,
     LogGrew,
     Subscribe,
     Subscribed,
@@ -155,20 +153,18 @@ class Follower:
         return Poster(self._rooms, self._group_id, self._connection, self._clock, self._wake.set)
 
     async def _follow(self) -> None:
-        if not self._is_removed and not await self._subscribe():
+        if self._is_removed or not await self._subscribe():
             return
         while True:
             self._wake.clear()
-            if self._is_removed:
-                await self._take_off_list()
-                return
             await self._read_to_head()
             self._poster.judge()
             self.caught_up.set()
-            if not self._is_removed:
-                self._commit_if_due()
-                self._poster.start()
-                await self._wait()
+            if self._is_removed:
+                return
+            self._commit_if_due()
+            self._poster.start()
+            await self._wait()
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -258,14 +254,6 @@ class Follower:
         if due_at is None:
             return None
         return max(due_at - now, self._commit_not_before - self._clock.monotonic())
-
-    async def _take_off_list(self) -> None:
-        """ "Who leaves … takes himself off after seeing the commit." An admin's commit has done it already."""
-        change = ListChange(remove=(self._log.device,))
-        try:
-            await self._connection.call(ChangeList(self._group_id, change), Done)
-        except Refused as error:
-            log.debug("off-the-list", group=short(self._group_id), code=error.code)
 
     async def _wait(self) -> None:
         """Until there is something to do."""

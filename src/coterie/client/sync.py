@@ -11,18 +11,22 @@ from coterie.client.enrolment import Enrolled
 from coterie.client.follower import Follower
 from coterie.client.inbox import Inbox
 from coterie.client.key_packages import KeyPackages, upload
+from coterie.client.log import Halt
 from coterie.client.patience import Patience
 from coterie.client.rooms import Rooms
 from coterie.client.seams import Clock
 from coterie.client.store import Store
-from coterie.errors import CoterieError, LocalProtocolError, RemoteProtocolError
-from coterie.logs import get_logger
+from coterie.errors import CoterieError, LocalProtocolError, Refused, RemoteProtocolError
+from coterie.logs import get_logger, short
 from coterie.wire.frames import (
+    ChangeList,
     Closing,
     CountKeyPackages,
+    Done,
     EventBody,
     InboxGrew,
     KeyPackageCount,
+    ListChange,
     LogGrew,
 )
 
@@ -67,7 +71,8 @@ class Sync:
         self._connection: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: dict[bytes, tuple[Follower, asyncio.Task[None]]] = {}
-        self._look = asyncio.Event()  # into the inbox, and after the key packages
+        self._off_list: set[bytes] = set()  # groups whose list is known to be without this device
+        self._look = asyncio.Event()  # what is to be done: inbox, lists, key packages
         self._supply_patience = Patience(SUPPLY_AGAIN_S, MOST_SUPPLY_AGAIN_S)
         self._supply_not_before = 0.0  # monotonic
         self.caught_up = asyncio.Event()  # all that the server had on connecting is read
@@ -116,7 +121,10 @@ class Sync:
         follower = Follower(
             self._rooms, group_id, self._connection, self._clock, notice=self._notice
         )
-        self._followers[group_id] = (follower, self._start(follower.run(), "coterie-follower"))
+        task = self._start(follower.run(), "coterie-follower")
+        task.add_done_callback(lambda _: self._look.set())  # we may be no member any more
+        self._followers[group_id] = (follower, task)
+        self._off_list.discard(group_id)
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
@@ -156,6 +164,7 @@ class Sync:
         self.caught_up.set()
         self._on_caught_up()
         while True:
+            await self._leave_lists(connection)
             await self._supply(connection)
             await self._wait_to_look()
             await self._look_into_inbox(connection)
@@ -170,6 +179,26 @@ class Sync:
         if not task.done():
             follower.read_again()
             await follower.caught_up.wait()
+
+    async def _leave_lists(self, connection: Connection) -> None:
+        """ "Who leaves … takes himself off after seeing the commit." An admin's commit has done it already."""
+        if not self._left():
+            return
+        await self._look_into_inbox(connection)  # who was added anew since stays on the list
+        for group_id in self._left():
+            change = ListChange(remove=(self._account.device,))
+            try:
+                await connection.call(ChangeList(group_id, change), Done)
+            except Refused as error:
+                log.debug("off-the-list", group=short(group_id), code=error.code)
+            self._off_list.add(group_id)
+
+    def _left(self) -> list[bytes]:
+        return [
+            group_id
+            for group_id in self._rooms
+            if self._rooms.log(group_id).halt is Halt.REMOVED and group_id not in self._off_list
+        ]
 
     async def _wait_to_look(self) -> None:
         wait_s = self._supply_not_before - self._clock.monotonic()

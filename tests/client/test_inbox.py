@@ -1,0 +1,224 @@
+"""Invitations: a Welcome is taken once, and only for a group that the device is not in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from coterie.client.api import AddMembers, RemoveMember, Result, SendText
+from coterie.client.intent import Change, Newcomer
+from coterie.client.log import Halt
+from coterie.client.room_policy import room_state_of
+from coterie.errors import StorageError
+from coterie.identity import AccountKey
+from coterie.secret import Secret
+from coterie.server.writing import Transaction
+from coterie.wire import frames as f
+from tests.asynchronous import asynchronous
+from tests.client import people
+from tests.client.house import House, Lie, Person, house_in, pair_in, passing, until
+
+
+@asynccontextmanager
+async def invited_in(folder: Path) -> AsyncIterator[tuple[House, Person, Person, f.InboxItem]]:
+    """Alice is online and has made #ops with bobb, who is not; and the invitation as it waits for him."""
+    async with house_in(folder) as house:
+        alice, bobb = house.person("alice"), house.person("bobb")
+        async with alice.online():
+            async with bobb.online():
+                await until(lambda: len(house.asked(f.UploadKeyPackages)) == 6)
+            await alice.create("bobb")
+            inbox, _ = house.shared.store.reading.inbox(bobb.account.device, 0)
+            yield house, alice, bobb, inbox.items[0]
+
+
+async def caught_up(person: Person) -> None:
+    running = person.running
+    assert running is not None
+    await until(running.sync.caught_up.is_set)
+
+
+@asynchronous
+async def test_an_invitation_that_waited_is_taken_on_connecting(tmp_path: Path) -> None:
+    async with invited_in(tmp_path) as (house, alice, bobb, _), bobb.online():
+        await alice.say("hello")
+        await caught_up(bobb)
+        await bobb.in_step()
+        assert await bobb.texts() == ["hello"]
+        inbox, _ = house.shared.store.reading.inbox(bobb.account.device, 0)
+        assert not inbox.items  # the next request said that it was taken
+
+
+@pytest.mark.parametrize("at", [0, 5, 40, 100, 300, 700, -1])
+@asynchronous
+async def test_a_garbled_invitation_is_told_once_and_the_next_one_opens(
+    tmp_path: Path, at: int
+) -> None:
+    async with invited_in(tmp_path) as (house, alice, bobb, item):
+        garbled = bytearray(item.welcome)
+        garbled[at] ^= 0x41
+        house.lie = _inboxes("bobb", structs.replace(item, welcome=bytes(garbled)))
+        async with bobb.online():
+            await caught_up(bobb)
+            assert not list(bobb.rooms)
+            assert len(bobb.notices) == 1
+            assert bobb.notices[0].startswith("an invitation to a room does not open: ")
+            house.tells_the_truth()
+            await alice.ask(RemoveMember("ops", "bobb"))
+            await passing(house.clock, _again(alice))
+            await bobb.in_step()
+            await bobb.say("hello")
+            await alice.in_step()
+            assert await alice.texts() == ["hello"]
+        assert len(bobb.notices) == 1
+
+
+def _again(alice: Person) -> "asyncio.Task[Result]":
+    return asyncio.create_task(alice.ask(AddMembers("ops", ("bobb",))))
+
+
+@pytest.mark.parametrize("size", [0, 1, 50, 500])
+@asynchronous
+async def test_a_truncated_invitation_is_told_and_passed_over(tmp_path: Path, size: int) -> None:
+    async with invited_in(tmp_path) as (house, _, bobb, item):
+        house.lie = _inboxes("bobb", structs.replace(item, welcome=item.welcome[:size]))
+        async with bobb.online():
+            await caught_up(bobb)
+            assert not list(bobb.rooms)
+            assert len(bobb.notices) == 1
+
+
+@asynchronous
+async def test_the_same_invitation_twice_changes_nothing(tmp_path: Path) -> None:
+    async with invited_in(tmp_path) as (house, alice, bobb, item):
+        house.lie = _inboxes("bobb", item, structs.replace(item, number=2))
+        async with bobb.online():
+            await caught_up(bobb)
+            await bobb.say("hello")
+            await alice.in_step()
+            assert await alice.texts() == ["hello"]
+            assert (await bobb.events()).count("joined") == 1
+
+
+@asynchronous
+async def test_an_invitation_under_another_groups_name_is_refused(tmp_path: Path) -> None:
+    async with invited_in(tmp_path) as (house, _, bobb, item):
+        house.lie = _inboxes("bobb", structs.replace(item, group=b"?" * 16))
+        async with bobb.online():
+            await caught_up(bobb)
+            assert not list(bobb.rooms)
+            assert "welcome-group" in bobb.notices[0]
+
+
+@asynchronous
+async def test_numbers_that_do_not_rise_end_the_connection_and_are_not_a_hot_loop(
+    tmp_path: Path,
+) -> None:
+    async with invited_in(tmp_path) as (house, _, bobb, item):
+        house.lie = _inboxes("bobb", item, item)
+        async with bobb.online():
+            await house.clock.advance(900.0)
+            assert len(house.asked(f.FetchInbox, "bobb")) < 60
+            assert "the connection was dropped: inbox item 1 after 1" in bobb.notices
+
+
+@asynchronous
+async def test_another_group_in_place_of_the_one_the_device_is_in_is_refused(
+    tmp_path: Path,
+) -> None:
+    """A member (with the server's help, anybody) could show bobb a room of the same name with himself alone in it."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        mallory = people.new_device("mallory", AccountKey(Secret(b"m" * 32)))
+        given = house.shared.store.do(
+            lambda t: t.directory.take_key_packages("bobb"), house.clock.now()
+        )
+        package = given.key_packages[0]
+        real = room_state_of(alice.log.group)
+        state = structs.replace(real, admins=(mallory.account_key,))
+        fake = people.Room(group_id=alice.log.group_id)
+        reader = fake.create(mallory, state)
+        for _ in range(9):
+            reader.want(Change())
+            fake.settle()
+        assert reader.group.epoch > alice.log.group.epoch
+        reader.want(Change(adds=(Newcomer("bobb", package.device, package.key_package),)))
+        reader.catch_up()
+        reader.seal()
+        sealed = reader.log.outbox[0].sealed
+        assert sealed is not None
+        assert sealed.welcome is not None
+        welcome = sealed.welcome
+
+        def put(t: Transaction) -> None:
+            t.inboxes.put_welcome(fake.group_id, mallory.id, welcome, {bobb.account.device})
+
+        house.shared.store.do(put, house.clock.now())
+        house.connection("bobb").tell(f.InboxGrew())
+        await until(lambda: bool(bobb.notices))
+        assert "welcome-member" in bobb.notices[-1]
+        await bobb.say("hello")
+        await alice.in_step()
+        assert await alice.texts() == ["hello"]
+
+
+@asynchronous
+async def test_who_was_removed_and_added_anew_while_away_reads_both_and_goes_on(
+    tmp_path: Path,
+) -> None:
+    """What he had written meanwhile is not lost unheard."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        house.is_mute = True
+        house.cut("bobb")
+        await bobb.ask(SendText("ops", "written on the train", wait=False))
+        await alice.ask(RemoveMember("ops", "bobb"))
+        await passing(house.clock, _again(alice))
+        house.is_mute = False
+        await house.clock.advance(30.0)
+        await bobb.in_step()
+        assert bobb.log.halt is Halt.OPEN
+        events = await bobb.events()
+        assert [e for e in events if e in ("removed", "dropped", "joined")][-3:] == [
+            "removed",
+            "dropped",
+            "joined",
+        ]
+        await bobb.say("hello again")
+        await alice.in_step()
+        assert await alice.texts() == ["hello again"]
+
+
+@asynchronous
+async def test_a_disk_that_is_full_when_an_invitation_comes_loses_nothing(tmp_path: Path) -> None:
+    async with invited_in(tmp_path) as (house, alice, bobb, _), bobb.online():
+        rooms = bobb.rooms
+        join, full = rooms.join, [True]
+
+        def fails(*given: object) -> None:
+            if full[0]:
+                raise StorageError("the disk is full")
+            join(*given)  # type: ignore[arg-type]
+
+        rooms.join = fails  # type: ignore[method-assign, assignment]
+        await house.clock.advance(30.0)
+        assert not list(rooms)
+        assert "the disk is full" in bobb.notices
+        full[0] = False
+        await house.clock.advance(120.0)
+        await bobb.in_step()
+        await bobb.say("hello")
+        await alice.in_step()
+        assert await alice.texts() == ["hello"]
+
+
+def _inboxes(name: str, *items: f.InboxItem) -> Lie:
+    """The server's answer to the first look, and to each later one what is left."""
+
+    def lie(body: f.RequestBody, who: str) -> f.ReplyBody | None:
+        if not (isinstance(body, f.FetchInbox) and who == name):
+            return None
+        return f.Inbox(items if body.after == 0 else ())
+
+    return lie
