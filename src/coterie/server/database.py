@@ -4,8 +4,9 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -33,7 +34,8 @@ def open_database(path: Path) -> Engine:
     try:
         with mapped():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            _migrate(engine, path)
+            if _revision(path) != REVISION:
+                _migrate(engine)
     except BaseException:
         engine.dispose()
         raise
@@ -98,29 +100,34 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
 
-def _migrate(engine: Engine, path: Path) -> None:
-    """Brings an empty or older database to ``REVISION``; refuses a newer one and those of other programs."""
-    with engine.connect() as connection:
-        application_id = connection.exec_driver_sql("PRAGMA application_id").scalar()
-        is_empty = not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
-        is_ours = not is_empty and application_id == APPLICATION_ID
-        found = (
-            connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-            if is_ours
-            else None
-        )
-        connection.rollback()
-    if not (is_empty or is_ours):
-        raise StorageError(
-            f"{path} is a database of another program", hint="choose another --data folder"
-        )
-    if found == REVISION:
-        return
-    if found is not None and found > REVISION:
+def _revision(path: Path) -> str | None:
+    """The newest migration that was applied, None in a new database. Reads only: what is not ours is left as it is.
+
+    Raises StorageError for a newer version's, and those of other programs.
+    """
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
+
+        def ask(sql: str) -> Any:
+            (answer,) = connection.execute(sql).fetchone()
+            return answer
+
+        if not ask("SELECT count(*) FROM sqlite_master"):
+            return None
+        if ask("PRAGMA application_id") != APPLICATION_ID:
+            raise StorageError(
+                f"{path} is a database of another program", hint="choose another --data folder"
+            )
+        found = str(ask("SELECT version_num FROM alembic_version"))
+    if found > REVISION:
         raise StorageError(
             f"{path} was written by a newer version (schema {found}, this one knows {REVISION})",
             hint="install that version of coterie, or a newer one",
         )
+    return found
+
+
+def _migrate(engine: Engine) -> None:
+    """Brings an empty or older database to ``REVISION``."""
     from alembic import command  # noqa: PLC0415  # slow to import, and seldom needed
     from alembic.config import Config  # noqa: PLC0415
 
