@@ -44,7 +44,7 @@ def test_tick_and_cross_are_told_apart_without_colour() -> None:
     lines = seen()
     assert "  ✓ the search finds what is there to be found" in lines
     assert any(line.startswith("  ✗ no message, room name") for line in lines)
-    assert "✗ 1 of 2 do not hold, after 4.2 s" in lines
+    assert "✗ 1 of 2 failed, after 4.2 s" in lines
     assert "✓ all 1 hold, after 4.2 s" in lines
 
 

@@ -107,7 +107,7 @@ FIRST, SECOND = CONNECTIONS.client
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
-        (replace(CONNECTIONS, client=(FIRST,)), "1 handshakes"),
+        (replace(CONNECTIONS, client=(FIRST,)), "seen: 1, not 2"),
         (replace(CONNECTIONS, client=(FIRST, replace(SECOND, handshake_hash="aa"))), "hash came"),
         (replace(CONNECTIONS, client=(FIRST, replace(SECOND, send_key="k1"))), "key came again"),
         (replace(CONNECTIONS, client=(FIRST, replace(SECOND, receive_key="k1"))), "key came again"),

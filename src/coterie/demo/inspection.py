@@ -34,7 +34,7 @@ def collect(story: Story) -> Sources:
             for way in Way
         ],
         FOLDER: list(_files(story.server.folder)),
-        LOG: [(path.name, path.read_bytes()) for path in (story.server.program.log_path,)],
+        LOG: [("the server's log", story.server.program.log_path.read_bytes())],
     }
 
 
@@ -76,4 +76,4 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
     """All of them, with what the database has not yet written from its log to its file."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            yield str(path.relative_to(folder)), path.read_bytes()
+            yield f"the server's file {path.relative_to(folder)}", path.read_bytes()

@@ -34,6 +34,10 @@ class Look:
         self._line(self._in(BOLD, "Coterie: group chat that its own server cannot read."))
         self._wrapped("A real server and real clients, each a process of its own, on real TCP.", "")
 
+    def gap(self) -> None:
+        """An empty line."""
+        self._line("")
+
     def act(self, text: str) -> None:
         """A part of it begins."""
         self._line("")
@@ -70,9 +74,7 @@ class Look:
         failed = sum(not proof.holds for proof in proofs)
         self._line("")
         if failed:
-            self._line(
-                self._in(RED, f"✗ {failed} of {len(proofs)} do not hold, after {seconds:.1f} s")
-            )
+            self._line(self._in(RED, f"✗ {failed} of {len(proofs)} failed, after {seconds:.1f} s"))
         else:
             self._line(self._in(GREEN, f"✓ all {len(proofs)} hold, after {seconds:.1f} s"))
 

@@ -102,7 +102,7 @@ def other_keys(facts: Connections) -> Proof:
     keys = [key for shake in facts.client for key in (shake.send_key, shake.receive_key)]
     objections = []
     if len(hashes) < HANDSHAKES:
-        objections.append(f"{len(hashes)} handshakes were seen, not {HANDSHAKES}")
+        objections.append(f"handshakes seen: {len(hashes)}, not {HANDSHAKES}")
     if len(set(hashes)) < len(hashes):
         objections.append(f"a handshake hash came again: {', '.join(hashes)}")
     if len(set(keys)) < len(keys):

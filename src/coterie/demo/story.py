@@ -100,3 +100,8 @@ async def converse(story: Story, look: Look) -> None:
         (bobb, alice, "Not a word."),
     ):
         look.exchange(await story.say(sender, reader, story.marked(text)))
+    look.gap()
+    look.remark(
+        "In the clear are each record's length on the wire, and of what is stored the header: "
+        "version, the group's random id, epoch and kind."
+    )
