@@ -4,6 +4,7 @@ With the database alone no password can be guessed; so the two are never in one 
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from coterie.noise.production import fingerprint
 from coterie.opaque.server import ServerKeys
 from coterie.secret import Secret
 from coterie.server.database import FILE as DATABASE
+from coterie.server.database import DiskFull
 
 FILE = "secrets"
 _MARK = "coterie server secrets"
@@ -124,4 +126,6 @@ def write_private(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull from error
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
