@@ -91,13 +91,15 @@ class Stage:
     folder: Path
     words: tuple[str, ...] = ()  # given to every command
     people: dict[str, Person] = field(default_factory=dict)
+    server_data: Path | None = None  # where it is not in the folder
     _server: Server | None = None
 
     @property
     def server(self) -> Server:
         """The one there is, started when it is first asked for."""
         if self._server is None:
-            self._server = Server(self.programs, self.folder / "server", self.words)
+            data = self.server_data or self.folder / "server"
+            self._server = Server(self.programs, data, self.words)
             self._server.start()
         return self._server
 
