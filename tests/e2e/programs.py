@@ -97,7 +97,7 @@ class Program:
 
     @property
     def has_ended(self) -> bool:
-        return self._process.poll() is not None
+        return not any(reader.is_alive() for reader in self._readers)
 
     @property
     def results(self) -> list[Facts]:
@@ -125,7 +125,7 @@ class Program:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """``kill -9``, of a process that runs; returns when it is gone."""
+        """``kill -9``; returns when it is gone."""
         self.signal(signal.SIGKILL)
         self.ended()
 
@@ -134,7 +134,7 @@ class Program:
         deadline = time.monotonic() + DEADLINE_S
         with self._changed:
             while True:
-                has_ended = not any(reader.is_alive() for reader in self._readers)
+                has_ended = self.has_ended  # before the look: the last line may do
                 found = look()
                 if found is not None:
                     return found
@@ -169,7 +169,7 @@ class Program:
 
     def close(self) -> None:
         """Ends it by force, where it still runs."""
-        if not self.has_ended:
+        if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
         for reader in self._readers:

@@ -75,7 +75,7 @@ class Person:
     def chat(self, room: str) -> Program:
         """An open chat, once the room is in view."""
         chat = self.start("chat", room, "--plain", "--json", with_input=True)
-        chat.until_out('"kind": "line"')
+        chat.until_out('"kind": ')
         return chat
 
     def reads(self, room: str) -> list[str]:
