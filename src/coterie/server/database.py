@@ -28,7 +28,11 @@ class DiskFull(StorageError):
 
 def open_database(path: Path) -> Engine:
     """The database in a file of mode 0600, made or brought up to date. Raises StorageError."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+        hide_parameters=True,  # of failed statements: errors are logged
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     try:

@@ -77,10 +77,8 @@ def _new_invite(store: Store, keys: Keys, address: Address, uses: int, lifetime_
 
 
 async def _serve(config: Config, keys: Keys, store: Store, ready: Callable[[Ready], None]) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with (
+        _signals() as stop,
         _pool(os.cpu_count() or 2, "heavy") as heavy,
         _pool(2, "reader") as readers,
         _pool(1, "writer") as writing,
@@ -88,29 +86,45 @@ async def _serve(config: Config, keys: Keys, store: Store, ready: Callable[[Read
         clock, bus = SystemClock(), Bus()
         writer = Writer(store, writing, clock, bus.publish)
         house = House(store, writer, bus, keys, Attempts(), clock, heavy, readers)
-        listener = Listener(house)
-        port = await _listen(listener, config.listen)
-        address = Address(config.listen.host, port)
-        announced = _announced(config, address)
-        await writer.do(lambda t: t.set_meta(_ADDRESS, str(announced).encode()))
-        invite = await writing.run(_new_invite, store, keys, announced, 1, INVITE_LIFETIME_S)
-        ready(Ready(address, keys.fingerprint, invite))
-        log.info("serving", port=port)
-        async with _tidying(store, writing):
+        async with _listening(house, config.listen) as port, _tidying(store, writing):
+            address = Address(config.listen.host, port)
+            announced = _announced(config, address)
+            await writer.do(lambda t: t.set_meta(_ADDRESS, str(announced).encode()))
+            invite = await writing.run(_new_invite, store, keys, announced, 1, INVITE_LIFETIME_S)
+            ready(Ready(address, keys.fingerprint, invite))
+            log.info("serving", port=port)
             await stop.wait()
-        await _stop(listener, writer)
     log.info("stopped")
 
 
-async def _stop(listener: Listener, writer: Writer) -> None:
-    """What was taken is finished and answered. Who does not take his answer in time does without."""
-    log.info("stopping", connections=len(listener.peers))
+@asynccontextmanager
+async def _signals() -> AsyncIterator[asyncio.Event]:
+    """Set by SIGTERM and SIGINT."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     try:
-        async with asyncio.timeout(limits.EXIT_TIMEOUT_S):
-            await listener.close()
-            await writer.drain()
-    except TimeoutError:
-        log.warning("stopped-in-haste", connections=len(listener.peers))
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _listening(house: House, address: Address) -> AsyncIterator[int]:
+    """The port. At the end what was taken is finished and answered; who does not take his answer does without."""
+    listener = Listener(house)
+    port = await _listen(listener, address)
+    try:
+        yield port
+    finally:
+        log.info("stopping", connections=len(listener.peers))
+        try:
+            async with asyncio.timeout(limits.EXIT_TIMEOUT_S):
+                await listener.close()
+                await house.writer.drain()
+        except TimeoutError:
+            log.warning("stopped-in-haste", connections=len(listener.peers))
 
 
 async def _listen(listener: Listener, address: Address) -> int:
