@@ -6,6 +6,7 @@ passwords or whole frames.
 
 import hashlib
 import logging
+import os
 import secrets
 import sys
 from typing import Any
@@ -35,11 +36,14 @@ def _facts(
     return _Facts(event_dict)
 
 
-_PROCESSORS: tuple[Any, ...] = (
-    structlog.stdlib.filter_by_level,
+_CONTEXT: tuple[Any, ...] = (
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+)
+_PROCESSORS: tuple[Any, ...] = (
+    structlog.stdlib.filter_by_level,
+    *_CONTEXT,
     _facts,
     structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
 )
@@ -61,30 +65,28 @@ def get_logger() -> structlog.stdlib.BoundLogger:
 
 
 def configure(*, debug: bool) -> None:
-    """For a program's start: people's lines on a terminal, JSON elsewhere. ``debug`` adds the story of the keys."""
-    level = logging.DEBUG if debug else logging.WARNING
+    """For a program's start: people's lines on a terminal, JSON elsewhere. ``debug`` adds the story of the keys.
+
+    Of other libraries only warnings are told, also with ``debug``: they do not keep our rules.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    is_terminal = sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
-    )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+            foreign_pre_chain=_CONTEXT,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer()],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-    structlog.configure(
-        processors=_PROCESSORS,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    if debug:
-        secret.observe(KeyFingerprints())
+    root.setLevel(logging.WARNING)
+    logging.getLogger(_LOGGER).setLevel(logging.DEBUG if debug else logging.WARNING)
+    secret.observe(KeyFingerprints() if debug else None)
+
+
+def _renderer() -> structlog.typing.Processor:
+    if not sys.stderr.isatty():
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
 
 
 class KeyFingerprints:

@@ -9,7 +9,8 @@ import pytest
 import uvloop
 
 from coterie.client.connection import Connection
-from coterie.client.enrolment import Enrolled, password_login
+from coterie.client.device import Enrolled
+from coterie.client.enrolment import password_login
 from coterie.errors import NotAuthenticated, Refused, ServerNotTrusted, Unavailable
 from coterie.opaque.stretch import IDENTITY
 from coterie.secret import Secret

@@ -10,7 +10,7 @@ import pytest
 
 from coterie.client import enrolment
 from coterie.client.connection import Connection
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled
 from coterie.client.seams import LoopClock, PoolThreads, Seams
 from coterie.client.transport import TCP
 from coterie.errors import StorageError, Unavailable

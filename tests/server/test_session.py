@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coterie.client.enrolment import Enrolled, Enrolment
+from coterie.client.device import Enrolled
+from coterie.client.enrolment import Enrolment
 from coterie.client.login import PasswordLogin
 from coterie.errors import NotAuthenticated, RemoteProtocolError, StorageError
 from coterie.opaque.stretch import IDENTITY

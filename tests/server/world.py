@@ -9,7 +9,7 @@ from secrets import token_bytes
 
 from coterie.client import enrolment
 from coterie.client.connection import Connection
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled
 from coterie.client.seams import LoopClock, Seams
 from coterie.client.transport import TCP
 from coterie.opaque.stretch import IDENTITY

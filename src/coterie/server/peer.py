@@ -9,9 +9,8 @@ from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never, cast
 
-import structlog
-
 from coterie.errors import CoterieError, RemoteProtocolError
+from coterie.logs import get_logger
 from coterie.noise.channel import (
     MESSAGE_1_SIZE,
     Channel,
@@ -48,7 +47,7 @@ from coterie.wire.limits import MAX_FRAME, MAX_FRAME_BEFORE_LOGIN, MAX_IN_FLIGHT
 if TYPE_CHECKING:
     from coterie.server.seams import Timer
 
-log = structlog.get_logger()
+log = get_logger()
 
 _BULK = (
     Fetch,

@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from coterie.errors import StorageError, Unavailable
+from coterie.logs import get_logger
 from coterie.server import limits
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
@@ -26,7 +25,7 @@ from coterie.server.writer import Writer
 from coterie.wire.invite import Address, Invite, decode_address
 from coterie.wire.limits import TOKEN_SIZE
 
-log = structlog.get_logger()
+log = get_logger()
 
 INVITE_LIFETIME_S = 7 * 86_400.0
 IDLE_CHECK_S = 30.0  # how often the write-ahead log is emptied

@@ -10,10 +10,8 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import TypeVar, assert_never
 
-import structlog
-
 from coterie.errors import NotAuthenticated, Refused, RemoteProtocolError, StorageError
-from coterie.logs import short
+from coterie.logs import get_logger, short
 from coterie.opaque import context
 from coterie.opaque.server import ServerLogin, check_record, fake_record, registration_response
 from coterie.server.attempts import Attempts, network_of
@@ -33,7 +31,7 @@ from coterie.wire.signed import (
     verify_signature,
 )
 
-log = structlog.get_logger()
+log = get_logger()
 R = TypeVar("R")
 
 

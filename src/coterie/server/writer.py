@@ -8,14 +8,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from coterie.errors import CoterieError
+from coterie.logs import get_logger
 from coterie.server.news import News
 from coterie.server.seams import Clock, Threads
 from coterie.server.store import Batch, Job, Store
 
-log = structlog.get_logger()
+log = get_logger()
 
 MAX_BATCH = 2_000  # jobs; a flush takes milliseconds, and no answer should wait for more than that
 
