@@ -15,9 +15,8 @@ from coterie import identity
 from coterie.client import account as accounts
 from coterie.client import api
 from coterie.client.database import Database
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled, public_key
 from coterie.client.log import GroupLog
-from coterie.client.login import public_key
 from coterie.client.rooms import Rooms
 from coterie.client.running import Running
 from coterie.client.seams import Seams

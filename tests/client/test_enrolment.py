@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from coterie.client import enrolment
-from coterie.client.enrolment import Enrolled, Enrolment, Stage
-from coterie.client.login import PasswordLogin, UnlockedAccount, public_key
+from coterie.client.device import Enrolled, public_key
+from coterie.client.enrolment import Enrolment, Stage
+from coterie.client.login import PasswordLogin, UnlockedAccount
 from coterie.client.seams import LoopClock, PoolThreads, Seams
 from coterie.errors import (
     InvalidInput,

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from coterie.client.connection import (
     Connection,
 )
-from coterie.client.login import DeviceIdentity
+from coterie.client.device import DeviceIdentity
 from coterie.secret import Secret
 from coterie.wire.frames import (
     CountKeyPackages,

@@ -2,8 +2,7 @@
 
 import msgspec
 
-from coterie.client.enrolment import Enrolled
-from coterie.client.login import public_key
+from coterie.client.device import Enrolled, public_key
 from coterie.client.room_policy import KNOWN_EXTENSIONS
 from coterie.client.store import Store
 from coterie.identity import CERTIFICATE_EXTENSION, encode_certificate, encode_credential

@@ -11,9 +11,9 @@ from typing import TypeVar, assert_never
 import msgspec
 
 from coterie.client import refusal
+from coterie.client.device import DeviceIdentity
 from coterie.client.greeting import Greeting
 from coterie.client.in_flight import InFlight, Waiting
-from coterie.client.login import DeviceIdentity
 from coterie.client.seams import Seams, Timer, Transport, timeout
 from coterie.errors import (
     CoterieError,

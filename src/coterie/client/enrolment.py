@@ -7,11 +7,12 @@ and a device login tells afterwards whether it was made. PROTOCOL.md sections 1 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from coterie.client.connection import Connection
-from coterie.client.login import DeviceIdentity, PasswordLogin, UnlockedAccount, public_key
+from coterie.client.device import Enrolled, public_key
+from coterie.client.login import PasswordLogin, UnlockedAccount
 from coterie.client.seams import Seams
 from coterie.errors import (
     InvalidInput,
@@ -34,7 +35,6 @@ from coterie.wire.frames import (
     RegisterFinish,
     RegisterResponse,
     RegisterStart,
-    SignedDocument,
 )
 from coterie.wire.invite import Address, Invite
 from coterie.wire.limits import DEVICE_ID_SIZE
@@ -52,27 +52,6 @@ class Stage(StrEnum):
 
 
 Progress = Callable[[Stage], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """An account's first device: what its profile keeps. The account key is not among it."""
-
-    address: Address
-    fingerprint: bytes  # 32 bytes, of the server's static key
-    server_id: bytes  # 16 bytes
-    generation: bytes  # 16 bytes
-    name: str
-    account_public_key: bytes  # 32 bytes
-    device: bytes  # 16 bytes
-    device_key: Secret  # Ed25519 seed, 32 bytes
-    certificate: SignedDocument
-    device_list: SignedDocument
-
-    @property
-    def identity(self) -> DeviceIdentity:
-        """How it logs in."""
-        return DeviceIdentity(self.name, self.device, self.device_key)
 
 
 class Enrolment:

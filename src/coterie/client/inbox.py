@@ -6,7 +6,7 @@ PROTOCOL.md section 2, "Newcomers".
 from collections.abc import Awaitable, Callable
 
 from coterie.client.connection import Connection
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled
 from coterie.client.intent import Change
 from coterie.client.key_packages import KeyPackages
 from coterie.client.log import Halt

@@ -8,7 +8,8 @@ from coterie.client import account as accounts
 from coterie.client import enrolment
 from coterie.client.connection import Connection
 from coterie.client.custody import Custody, delete_from_keyring
-from coterie.client.enrolment import Enrolled, Progress
+from coterie.client.device import Enrolled
+from coterie.client.enrolment import Progress
 from coterie.client.key_packages import KeyPackages, upload
 from coterie.client.profile import Passphrase, Profile
 from coterie.client.profile_file import ProfileFile

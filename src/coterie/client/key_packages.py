@@ -2,7 +2,7 @@
 
 from coterie.client.account import new_leaf
 from coterie.client.connection import Connection
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled
 from coterie.client.store import Store
 from coterie.errors import RemoteProtocolError
 from coterie.mls import DEFAULT_SUITE, KeyPackageBundle, Lifetime, references, suite_of

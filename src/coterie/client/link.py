@@ -6,7 +6,7 @@ from random import Random
 from typing import Self
 
 from coterie.client.connection import REQUEST_TIMEOUT_S, Connection
-from coterie.client.login import DeviceIdentity
+from coterie.client.device import DeviceIdentity
 from coterie.client.seams import Seams, sleep, timeout
 from coterie.errors import (
     CoterieError,

@@ -1,8 +1,6 @@
-"""The two ways to log in, without I/O: a device by its key, a person by the password. PROTOCOL.md section 1."""
+"""The login of a person, by password, without I/O: OPAQUE and the vault. PROTOCOL.md sections 1 and 3."""
 
 from dataclasses import dataclass
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coterie import opaque
 from coterie.errors import LocalProtocolError, RemoteProtocolError
@@ -11,29 +9,13 @@ from coterie.opaque.client import ClientLogin
 from coterie.opaque.stretch import ARGON2ID, Stretch
 from coterie.secret import Secret
 from coterie.wire.frames import (
-    DeviceLogin,
     PasswordLoggedIn,
     PasswordLoginFinish,
     PasswordLoginResponse,
     PasswordLoginStart,
     SignedDocument,
 )
-from coterie.wire.signed import device_login_input, open_device_list
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceIdentity:
-    """Who a device is to the server, and the key that proves it."""
-
-    name: str  # the account's
-    device: bytes  # 16 bytes
-    device_key: Secret  # Ed25519 seed, 32 bytes; also the signature key of its leaves
-
-    def login(self, handshake_hash: bytes) -> DeviceLogin:
-        """The login that is good on the connection of that hash (32 bytes), and on no other."""
-        key = Ed25519PrivateKey.from_private_bytes(self.device_key.expose())
-        signature = key.sign(device_login_input(self.name, self.device, handshake_hash))
-        return DeviceLogin(name=self.name, device=self.device, signature=signature)
+from coterie.wire.signed import open_device_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +68,3 @@ class PasswordLogin:
         if (listed.name, listed.account_key) != (self._name, account_key.public_key):
             raise RemoteProtocolError("the device list is not of this account")
         return UnlockedAccount(self._name, account_key, answer.device_list)
-
-
-def public_key(seed: Secret) -> bytes:
-    """32 bytes: the Ed25519 public key of a seed."""
-    return Ed25519PrivateKey.from_private_bytes(seed.expose()).public_key().public_bytes_raw()

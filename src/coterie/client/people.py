@@ -6,7 +6,7 @@ Nothing here decides whether an entry of a log counts; it decides whom we send t
 from dataclasses import replace
 
 from coterie import identity
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled
 from coterie.client.intent import Newcomer
 from coterie.client.room_policy import leaf_identity
 from coterie.client.store import KnownAccount, Store

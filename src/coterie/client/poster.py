@@ -128,7 +128,7 @@ class Poster:
             sealed.list_change,
             welcome,
         )
-        began = self._clock.monotonic()
+        epoch, began = self._log.group.epoch, self._clock.monotonic()
         try:
             reply = await self._connection.request(post)
         except Refused as error:
@@ -140,7 +140,9 @@ class Poster:
             group=short(self._group_id),
             kind=post.kind.name,
             size=len(sealed.body),
+            epoch=epoch,
             answer=type(reply).__name__,
+            seq=getattr(reply, "seq", None),
             duration_ms=round(duration * 1000, 1),
         )
         match reply:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from coterie.client import log as logs
 from coterie.client import outbox, room_state
 from coterie.client.account import new_leaf
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled
 from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
 from coterie.client.intent import Intent, Outgoing, Sealed
 from coterie.client.log import GroupLog, Halt, Step

@@ -33,7 +33,7 @@ from coterie.wire.frames import RequestBody
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from coterie.client.enrolment import Enrolled
+    from coterie.client.device import Enrolled
 
 log = get_logger()
 R = TypeVar("R", bound=msgspec.Struct)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from coterie.client.connection import Connection
-from coterie.client.enrolment import Enrolled
+from coterie.client.device import Enrolled
 from coterie.client.follower import Follower
 from coterie.client.inbox import Inbox
 from coterie.client.key_packages import KeyPackages, upload
