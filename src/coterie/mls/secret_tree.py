@@ -13,7 +13,7 @@ from coterie.errors import LocalProtocolError, RuleViolation
 from coterie.mls import tree_math
 from coterie.mls.codec import Reader, encode_opaque, encode_uint32
 from coterie.mls.suites import CipherSuite
-from coterie.secret import Secret
+from coterie.secret import Secret, derived
 
 MAX_FORWARD = 1024  # generations that a message may be ahead of the last one; each costs a hash
 LAST_GENERATION = 2**32 - 1  # never used: what follows it would have no number
@@ -107,8 +107,9 @@ class SecretTree:
         tree, ratchet = self._opened(leaf, which)
         if ratchet.generation == LAST_GENERATION:
             raise LocalProtocolError("this epoch's messages are used up: commit first")
-        key, after = self._message_key(ratchet), self._following(ratchet)
-        return tree._with(leaf, which, after), ratchet.generation, key
+        generation, after = ratchet.generation, self._following(ratchet)
+        key = _told(leaf, which, generation, self._message_key(ratchet))
+        return tree._with(leaf, which, after), generation, key
 
     def key_of(
         self, leaf: int, which: RatchetType, generation: int
@@ -125,7 +126,7 @@ class SecretTree:
                 if number == generation:
                     skipped = tuple(s for s in ratchet.skipped if s[0] != generation)
                     after = Ratchet(ratchet.secret, ratchet.generation, skipped)
-                    return tree._with(leaf, which, after), key
+                    return tree._with(leaf, which, after), _told(leaf, which, generation, key)
             raise RuleViolation("generation", f"{generation}, the next is {ratchet.generation}")
         last = ratchet.generation - 1
         if generation - last > MAX_FORWARD or generation == LAST_GENERATION:
@@ -137,7 +138,8 @@ class SecretTree:
             ratchet = self._following(ratchet)
         skipped = tuple(kept[-self.keep_skipped :]) if self.keep_skipped else ()
         after = replace(self._following(ratchet), skipped=skipped)
-        return tree._with(leaf, which, after), self._message_key(ratchet)
+        key = _told(leaf, which, generation, self._message_key(ratchet))
+        return tree._with(leaf, which, after), key
 
     def _message_key(self, ratchet: Ratchet) -> MessageKey:
         suite, generation = self._suite, ratchet.generation
@@ -183,12 +185,19 @@ class SecretTree:
         )
 
 
+def _told(leaf: int, which: RatchetType, generation: int, key: MessageKey) -> MessageKey:
+    """``key``, once the observer knows which message of whom it is for."""
+    derived(f"mls.{which.name.lower()}_key.leaf-{leaf}.generation-{generation}", key.key)
+    return key
+
+
 def sender_data_key_and_nonce(
     suite: CipherSuite, sender_data_secret: Secret, ciphertext: bytes
 ) -> MessageKey:
     """Section 6.3.2: from the first Nh bytes of the ciphertext."""
     sample = ciphertext[: suite.nh]
+    key = suite.expand_with_label(sender_data_secret, b"key", sample, suite.nk)
     return MessageKey(
-        suite.expand_with_label(sender_data_secret, b"key", sample, suite.nk),
+        derived("mls.sender_data_key", key),
         suite.expand_with_label(sender_data_secret, b"nonce", sample, suite.nn).expose(),
     )
