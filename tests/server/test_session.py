@@ -414,6 +414,18 @@ async def test_login_that_was_begun_counts_though_it_is_never_ended(house: House
 
 
 @asynchronous
+async def test_right_password_frees_the_name_for_who_mistyped_it(house: House) -> None:
+    client = await Client(house).greet()
+    await client.register("ben", invite(house))
+    for number in range(4):
+        mistyping = await Client(house, f"192.0.2.{number}").greet()
+        assert await mistyping.guess("ben", Secret(b"wrong")) == NO
+    for number in range(10):
+        right = await Client(house, f"198.51.100.{number}").greet()
+        assert isinstance(await right.guess("ben"), f.PasswordLoggedIn)
+
+
+@asynchronous
 async def test_one_answer_ends_a_login_and_a_second_needs_a_new_one(house: House) -> None:
     client = await Client(house).greet()
     await client.register("ben", invite(house))

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from coterie.errors import Refused
 from coterie.server import schema
+from coterie.server.delivery import NOT_MEMBER
 from coterie.server.store import Store
 from coterie.server.writing import Transaction
 from coterie.wire import frames as f
@@ -68,6 +69,24 @@ def test_job_that_raises_leaves_nothing_and_the_others_are_done(store: Store, an
     assert store.reading.meta("mark") == b""
     assert count(store, "log_group") == 1
     assert_chained(store, anna.device)
+
+
+def test_group_of_a_job_that_raises_is_none_for_the_jobs_behind_it(
+    store: Store, anna: Writer
+) -> None:
+    other = Writer(store, b"h" * 16, anna.device)
+    first, second = other.post(after=0), other.post(after=0)
+
+    def fails(transaction: Transaction) -> None:
+        transaction.logs.create_group(other.group, anna.device.device, "anna")
+        answer = transaction.logs.post(first, anna.device.device)
+        assert answer == f.Accepted(first.message_id, 1)
+        raise Refused("malformed", "on purpose")
+
+    mine = anna.post(after=0)
+    done = store.batch([fails, other.job(second), anna.job(mine)], NOW)
+    assert done.results[1:] == [NOT_MEMBER, f.Accepted(mine.message_id, 1)]
+    assert count(store, "entry") == 1
 
 
 def test_job_that_contradicts_the_tables_spoils_nobody_elses(store: Store, anna: Writer) -> None:

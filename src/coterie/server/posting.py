@@ -134,9 +134,11 @@ class Logs:
             self._changed_members.clear()
 
     def forget(self) -> None:
-        """What is held in memory, after ``flush``: somebody else may have changed or undone it."""
-        self._groups.clear()
-        self._members.clear()
+        """What is held in memory and not written: it was a job's that is undone."""
+        for held in (self._groups, self._members, self._entries):
+            held.clear()
+        self._changed_groups.clear()
+        self._changed_members.clear()
 
     # --- posts -----------------------------------------------------------------------------------
 
