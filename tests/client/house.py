@@ -46,7 +46,7 @@ class HouseServer(FakeServer):
 
     def __init__(self, house: "House") -> None:
         super().__init__()
-        self.static = house.shared.keys.static
+        self.static = house.static
         self._house = house
         self._session = Session(house.shared, "192.0.2.1", self)
         self._answering: set[asyncio.Task[None]] = set()
@@ -105,6 +105,7 @@ class House:
         self.clock = FakeClock()
         self.shared: SharedHouse = make_house(folder / "server", InlineThreads(), self.clock)
         self.network = FakeNetwork(self._listen)
+        self.static = self.shared.keys.static
         self.connections: list[HouseServer] = []
         self.requests: list[tuple[str, f.RequestBody]] = []
         self.lie: Lie = lambda body, name: None
