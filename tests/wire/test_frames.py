@@ -192,8 +192,7 @@ def test_longest_name_fits_what_a_device_signs() -> None:
 def test_largest_entry_and_largest_welcome_fit_a_frame() -> None:
     welcome = frames.WelcomeFor(bytes(limits.MAX_WELCOME), (b"d" * 16,) * limits.MAX_ADDS)
     change = ListChange(add=(b"d" * 16,) * limits.MAX_ADDS)
-    fitting = limits.MAX_FRAME - limits.MAX_WELCOME - 2**16
-    post = Post(GROUP, Kind.COMMIT, MESSAGE, 1, 0, bytes(fitting), change, welcome)
+    post = Post(GROUP, Kind.COMMIT, MESSAGE, 1, 0, bytes(limits.MAX_BODY), change, welcome)
     assert len(encode_frame(Request(1, post))) <= limits.MAX_FRAME
     item = frames.InboxItem(1, GROUP, b"d" * 16, bytes(limits.MAX_WELCOME))
     most = [Reply(1, frames.Inbox((item,)))]
