@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.programs import Programs
 from tests.e2e.stage import Stage
+from tests.e2e.talk import Evidence, Talk, Watcher
 
 
 @pytest.fixture
@@ -24,3 +25,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         alice, _ = stage.join("alice", "bobb")
         alice.does("room", "new", "ops", "bobb")
         yield stage
+
+
+@pytest.fixture(scope="session")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
+    """Of a whole conversation."""
+    with Programs() as programs:
+        talk = Talk(programs, tmp_path_factory.mktemp("talk"))
+        with Watcher(talk.evidence.arguments):
+            talk.hold()
+        yield talk.evidence

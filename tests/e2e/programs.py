@@ -46,7 +46,7 @@ class Ran:
     @property
     def texts(self) -> list[str]:
         """The texts among the messages that it printed with ``--json``."""
-        return [m["text"] for m in self.results if m["kind"] == "text"]
+        return [m["text"] for m in self.results if m.get("kind") == "text"]
 
     def check(self) -> Self:
         """Itself, which went well."""
@@ -108,7 +108,7 @@ class Program:
     @property
     def texts(self) -> list[str]:
         """The texts among the messages that it wrote so far with ``--json``."""
-        return [m["text"] for m in self.results if m["kind"] == "text"]
+        return [m["text"] for m in self.results if m.get("kind") == "text"]
 
     def type(self, *lines: str) -> None:
         """As a person types them."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from coterie.client.private_files import storage_error, write_private
 from coterie.errors import InvalidInput, StorageError
-from coterie.secret import Secret
+from coterie.secret import Secret, derived
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -175,7 +175,7 @@ def derive_from_passphrase(passphrase: Secret, salt: bytes) -> tuple[Secret, byt
         salt=salt, length=KEY_SIZE + CHECK_SIZE, iterations=3, lanes=4, memory_cost=64 * 1024
     )
     output = kdf.derive(passphrase.expose())
-    return Secret(output[:KEY_SIZE]), output[KEY_SIZE:]
+    return derived("client.database_key", Secret(output[:KEY_SIZE])), output[KEY_SIZE:]
 
 
 # --- file ----------------------------------------------------------------------------------------
