@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from coterie.errors import LocalProtocolError, RemoteProtocolError
 from coterie.wire import limits
-from coterie.wire.frames import Kind, Ping, Post, Request, WelcomeFor
+from coterie.wire.frames import Kind, Ping, Post, Request
 from coterie.wire.stream import encode_frame, requests
 from tests.wire.made import values
 
@@ -57,9 +57,8 @@ def test_bytes_behind_the_value_in_a_frame_are_refused() -> None:
 
 
 def test_frame_too_long_to_send_is_our_own_error() -> None:
-    welcome = WelcomeFor(bytes(limits.MAX_WELCOME), ())
-    post = Post(b"g" * 16, Kind.COMMIT, b"m" * 16, 1, 0, bytes(limits.MAX_BODY), None, welcome)
-    with pytest.raises(LocalProtocolError, match="limit 16777216"):
+    post = Post(b"g" * 16, Kind.COMMIT, b"m" * 16, 1, 0, bytes(limits.MAX_FRAME))
+    with pytest.raises(LocalProtocolError, match=f"limit {limits.MAX_FRAME}"):
         encode_frame(Request(1, post))
 
 

@@ -2,7 +2,7 @@
 
 VERSION = 1  # agreed in the first frame
 
-MAX_FRAME = 24 * 2**20  # bytes; the largest post, a commit of MAX_BODY with a Welcome of MAX_WELCOME, and room
+MAX_FRAME = 24 * 2**20  # bytes; a commit of MAX_BODY with a Welcome of MAX_WELCOME, and room
 MAX_FRAME_BEFORE_LOGIN = 64 * 2**10  # bytes; the largest: a registration's record, vault, documents
 MAX_BODY = 8 * 2**20  # bytes of one entry: a commit that heals a bulk-made room of 5,000 fits
 MAX_MESSAGE_BODY = 256 * 2**10  # bytes of a message or proposal; files are not entries
