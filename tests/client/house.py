@@ -9,16 +9,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, TypeVar
 
 from coterie import identity
 from coterie.client import account as accounts
 from coterie.client import api
+from coterie.client.custody import Custody
 from coterie.client.database import Database
 from coterie.client.device import Enrolled, public_key
 from coterie.client.log import GroupLog
+from coterie.client.profile import Profile
 from coterie.client.rooms import Rooms
-from coterie.client.running import Running
+from coterie.client.running import Running, open_store
 from coterie.client.seams import Seams
 from coterie.client.service import Service
 from coterie.client.store import APPLICATION_ID, SCHEMA, Store
@@ -28,6 +31,7 @@ from coterie.secret import Secret
 from coterie.server.session import House as SharedHouse
 from coterie.server.session import Session
 from coterie.wire import frames as f
+from coterie.wire.invite import Invite
 from coterie.wire.signed import open_certificate, open_device_list
 from tests.fakes import ADDRESS, FakeClock, FakeNetwork, FakeServer, InlineThreads, fake_seams
 from tests.server.world import make_house
@@ -142,6 +146,12 @@ class House:
         return next(
             one for one in reversed(self.connections) if one.name == name and not one.is_lost
         )
+
+    def invite(self, uses: int = 1) -> Invite:
+        token = token_bytes(16)
+        now = self.clock.now()
+        self.shared.store.do(lambda t: t.accounts.create_invite(token, uses, 600.0), now)
+        return Invite(ADDRESS, self.shared.keys.fingerprint, token)
 
     def lies_to(self, name: str, kind: type[f.RequestBody], *answers: f.ReplyBody) -> None:
         """The next requests of that kind by that account get these answers, the last one for ever."""
@@ -262,6 +272,14 @@ class Person:
             told(text)
 
         return notice
+
+    def make_profile(self, folder: Path) -> Path:
+        """A real profile of this account, its key in a file, for what opens one by itself."""
+        with Profile.create(folder, Custody.FILE) as profile:
+            store = open_store(profile)
+            accounts.save(store, self.account, is_made=True)
+            store.close()
+        return folder
 
     # --- what a person does --------------------------------------------------------------------
 

@@ -42,9 +42,11 @@ async def open_backend(
                 yield service
 
 
-async def _find(folder: Path, passphrase: Passphrase | None) -> Profile | Remote:
+async def _find(
+    folder: Path, passphrase: Passphrase | None, hand_over_s: float = HAND_OVER_S
+) -> Profile | Remote:
     """The profile, for us alone; or who has it, once he can be asked. Raises ProfileInUse where he does not answer."""
-    deadline = asyncio.get_running_loop().time() + HAND_OVER_S
+    deadline = asyncio.get_running_loop().time() + hand_over_s
     while True:
         try:
             return Profile.open(folder, passphrase)

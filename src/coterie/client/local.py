@@ -88,11 +88,18 @@ async def serving(backend: api.Backend, path: Path) -> AsyncIterator[None]:
         task = asyncio.create_task(_answer(backend, reader, writer), name="coterie-local")
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        task.add_done_callback(
+            lambda _: writer.close()
+        )  # also of one that was ended before it began
 
-    server = await asyncio.start_unix_server(accept, sock=_bind(path))
+    bound = _bind(path)
+    server = await asyncio.start_unix_server(accept, sock=bound)
     try:
         yield
     finally:
+        # asyncio loses a connection that it has just accepted when the server is closed: it is given its turn first.
+        asyncio.get_running_loop().remove_reader(bound)
+        await asyncio.sleep(0)
         server.close()
         for task in tuple(tasks):
             task.cancel()
@@ -139,8 +146,6 @@ async def _answer(
         await _tell(
             writer, LocalProtocolError(f"a bug in the process that holds the profile: {name}")
         )
-    finally:
-        writer.close()
 
 
 async def _give(backend: api.Backend, request: api.Request, writer: asyncio.StreamWriter) -> None:
