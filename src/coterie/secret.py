@@ -2,20 +2,29 @@
 
 import hmac
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
 
 
 class Secret:
     """Secret bytes. ``expose()`` is the one way out, so ``grep expose`` lists every use."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_loaded", "_value")
 
     def __init__(self, value: bytes) -> None:
         self._value = bytes(value)
+        self._loaded: tuple[Callable[[bytes], Any], Any] | None = None
 
     def expose(self) -> bytes:
         """The bytes themselves: for a primitive or an encrypted store, never for a log or an error."""
         return self._value
+
+    def exposed_to(self, load: Callable[[bytes], T]) -> T:
+        """The key object that ``load`` makes of the bytes: made once, and gone when this is."""
+        if self._loaded is None or self._loaded[0] != load:
+            self._loaded = load, load(self._value)
+        return self._loaded[1]  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
         return len(self._value)
