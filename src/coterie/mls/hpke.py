@@ -7,6 +7,7 @@ private key the 32-byte seed.
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hpke as pyca
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from coterie.errors import RemoteProtocolError, RuleViolation
@@ -103,7 +105,7 @@ class DhkemX25519:
 
     def load_private(self, private: Secret) -> X25519PrivateKey:
         """From 32 bytes."""
-        return X25519PrivateKey.from_private_bytes(private.expose())
+        return private.exposed_to(X25519PrivateKey.from_private_bytes)
 
     def load_public(self, public: bytes) -> X25519PublicKey:
         """From 32 bytes; a point of low order is refused."""
@@ -125,18 +127,30 @@ class DhkemX25519:
         return _extract_and_expand("sha256", self.kem_id, dh, enc + self.public_of(private), 32)
 
 
-# Public keys are kept loaded and checked; private ones never, since they must be gone once they were used.
-_PROBE = X25519PrivateKey.from_private_bytes(b"\x42" * 32)
+# Loading a private key costs a scalar multiplication: its Secret keeps what was loaded, and it is gone with that.
+
+_P = 2**255 - 19
+_LOW_ORDER = frozenset(  # u of all points whose order divides 8, on the curve and on its twist: RFC 7748 section 6.1
+    (
+        0,
+        1,
+        _P - 1,
+        0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
+        0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+    )
+)
 
 
 @lru_cache(maxsize=8192)
 def _x25519_public(public: bytes) -> X25519PublicKey:
+    # "For X25519 ... implementations MUST check ... whether the Diffie-Hellman shared secret is the all-zero value"
+    # (RFC 9180 section 7.1.4): it is so for these points alone, whatever the private key.
+    if (int.from_bytes(public, "little") & (2**255 - 1)) % _P in _LOW_ORDER:
+        raise RuleViolation("encapsulation-key", "a point of low order")
     try:
-        key = X25519PublicKey.from_public_bytes(public)
-        _PROBE.exchange(key)  # refuses the points of low order
+        return X25519PublicKey.from_public_bytes(public)
     except ValueError as error:
         raise RuleViolation("encapsulation-key", "no X25519 key to encapsulate to") from error
-    return key
 
 
 class DhkemP:
@@ -181,7 +195,10 @@ class DhkemP:
 
     def load_private(self, private: Secret) -> ec.EllipticCurvePrivateKey:
         """From the integer, big-endian; shorter than it should be means zeros on the left."""
-        return ec.derive_private_key(int.from_bytes(private.expose(), "big"), self._curve)
+        return private.exposed_to(self._derive)
+
+    def _derive(self, private: bytes) -> ec.EllipticCurvePrivateKey:
+        return ec.derive_private_key(int.from_bytes(private, "big"), self._curve)
 
     def load_public(self, public: bytes) -> ec.EllipticCurvePublicKey:
         """From an uncompressed point, which must be on the curve."""
@@ -229,12 +246,12 @@ class MlKem768X25519:
 
     def public_of(self, private: Secret) -> bytes:
         """ML-KEM's key, then X25519's."""
-        ml_kem, x25519 = _hybrid_private(private.expose())
+        ml_kem, x25519 = private.exposed_to(_hybrid_private)
         return ml_kem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
 
     def load_private(self, private: Secret) -> pyca.MLKEM768X25519PrivateKey:
         """From the seed."""
-        return pyca.MLKEM768X25519PrivateKey(*_hybrid_private(private.expose()))
+        return pyca.MLKEM768X25519PrivateKey(*private.exposed_to(_hybrid_private))
 
     def load_public(self, public: bytes) -> pyca.MLKEM768X25519PublicKey:
         """Refuses a point of low order, and an ML-KEM key that fails FIPS 203's check (section 7.2)."""
@@ -253,7 +270,7 @@ class MlKem768X25519:
         """X-Wing's combiner."""
         if len(enc) != self.enc_size:
             raise RemoteProtocolError(f"enc of {len(enc)} bytes, must be {self.enc_size}")
-        ml_kem, x25519 = _hybrid_private(private.expose())
+        ml_kem, x25519 = private.exposed_to(_hybrid_private)
         try:
             secret_m = ml_kem.decapsulate(enc[:-32])
             secret_x = x25519.exchange(X25519PublicKey.from_public_bytes(enc[-32:]))
@@ -313,6 +330,11 @@ MLKEM768_X25519 = MlKem768X25519()
 _HASHES = {1: "sha256", 2: "sha384", 3: "sha512"}
 _KDFS = {1: pyca.KDF.HKDF_SHA256, 2: pyca.KDF.HKDF_SHA384, 3: pyca.KDF.HKDF_SHA512}
 _AEADS = {1: pyca.AEAD.AES_128_GCM, 2: pyca.AEAD.AES_256_GCM, 3: pyca.AEAD.CHACHA20_POLY1305}
+_SEALING: dict[int, tuple[type[AESGCM] | type[ChaCha20Poly1305], int]] = {  # with Nk
+    1: (AESGCM, 16),
+    2: (AESGCM, 32),
+    3: (ChaCha20Poly1305, 32),
+}
 
 
 class Hpke:
@@ -321,6 +343,7 @@ class Hpke:
     def __init__(self, kem: Kem, kdf_id: int, aead_id: int) -> None:
         self.kem = kem
         self._hash = _HASHES[kdf_id]
+        self._aead, self._key_size = _SEALING[aead_id]
         self._suite = pyca.Suite(kem.pyca_id, _KDFS[kdf_id], _AEADS[aead_id])
         self._suite_id = (
             b"HPKE"
@@ -337,6 +360,19 @@ class Hpke:
         """``SealBase`` with empty aad: enc and ciphertext. Raises RuleViolation for an unusable key."""
         sealed = self._suite.encrypt(plaintext, self.kem.load_public(public), info)
         return sealed[: self.kem.enc_size], sealed[self.kem.enc_size :]
+
+    def seal_to_many(self, info: bytes) -> Callable[[bytes, bytes], tuple[bytes, bytes]]:
+        """``seal`` for many public keys with one long ``info``, which is hashed once and not for each."""
+        context = self._schedule_context(info)
+
+        def seal(public: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
+            shared_secret, enc = self.kem.encapsulate(public)
+            secret = self._extract(shared_secret, b"secret", b"")
+            key = self._expand(secret, b"key", context, self._key_size)
+            nonce = self._expand(secret, b"base_nonce", context, 12)
+            return enc, self._aead(key).encrypt(nonce, plaintext, b"")
+
+        return seal
 
     def open(self, private: Secret, enc: bytes, info: bytes, ciphertext: bytes) -> bytes:
         """``OpenBase`` with empty aad. Raises RemoteProtocolError."""
@@ -357,12 +393,22 @@ class Hpke:
         return self._export(self.kem.decapsulate(private, enc), context, size)
 
     def _export(self, shared_secret: bytes, context: bytes, size: int) -> Secret:
-        """RFC 9180 sections 5.1 and 5.3."""
-        name, suite_id = self._hash, self._suite_id
-        psk_id_hash = _labeled_extract(name, suite_id, b"", b"psk_id_hash", b"")
-        info_hash = _labeled_extract(name, suite_id, b"", b"info_hash", b"")
-        secret = _labeled_extract(name, suite_id, shared_secret, b"secret", b"")
-        schedule_context = b"\x00" + psk_id_hash + info_hash
-        nh = hashlib.new(name).digest_size
-        exporter = _labeled_expand(name, suite_id, secret, b"exp", schedule_context, nh)
-        return Secret(_labeled_expand(name, suite_id, exporter, b"sec", context, size))
+        """RFC 9180 section 5.3."""
+        secret = self._extract(shared_secret, b"secret", b"")
+        nh = hashlib.new(self._hash).digest_size
+        exporter = self._expand(secret, b"exp", self._schedule_context(b""), nh)
+        return Secret(self._expand(exporter, b"sec", context, size))
+
+    def _schedule_context(self, info: bytes) -> bytes:
+        """``key_schedule_context`` in base mode: RFC 9180 section 5.1."""
+        return (
+            b"\x00"
+            + self._extract(b"", b"psk_id_hash", b"")
+            + self._extract(b"", b"info_hash", info)
+        )
+
+    def _extract(self, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+        return _labeled_extract(self._hash, self._suite_id, salt, label, ikm)
+
+    def _expand(self, prk: bytes, label: bytes, info: bytes, size: int) -> bytes:
+        return _labeled_expand(self._hash, self._suite_id, prk, label, info, size)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
@@ -41,7 +42,7 @@ class _Ed25519:
 
     def sign(self, private: Secret, data: bytes) -> bytes:
         """64 bytes."""
-        return _ed25519_private(private.expose()).sign(data)
+        return private.exposed_to(Ed25519PrivateKey.from_private_bytes).sign(data)
 
     def verify(self, public: bytes, data: bytes, signature: bytes) -> bool:
         """Whether it holds."""
@@ -50,11 +51,6 @@ class _Ed25519:
         except (InvalidSignature, ValueError):
             return False
         return True
-
-
-@lru_cache(maxsize=8)  # our own, which lasts as long as the device
-def _ed25519_private(private: bytes) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(private)
 
 
 @lru_cache(maxsize=8192)
@@ -77,8 +73,10 @@ class _Ecdsa:
 
     def sign(self, private: Secret, data: bytes) -> bytes:
         """About 70 to 140 bytes."""
-        value = int.from_bytes(private.expose(), "big")
-        return ec.derive_private_key(value, self._curve).sign(data, self._algorithm)
+        return private.exposed_to(self._load).sign(data, self._algorithm)
+
+    def _load(self, private: bytes) -> ec.EllipticCurvePrivateKey:
+        return ec.derive_private_key(int.from_bytes(private, "big"), self._curve)
 
     def verify(self, public: bytes, data: bytes, signature: bytes) -> bool:
         """Whether it holds."""
@@ -192,6 +190,12 @@ class CipherSuite:
     ) -> tuple[bytes, bytes]:
         """``EncryptWithLabel``: kem_output and ciphertext. Section 5.1.3. Raises RuleViolation for a bad key."""
         return self.hpke.seal(public, _encrypt_context(label, context), plaintext)
+
+    def encrypt_with_label_to_many(
+        self, label: bytes, context: bytes
+    ) -> Callable[[bytes, bytes], tuple[bytes, bytes]]:
+        """``EncryptWithLabel`` of one long context, from public key and plaintext."""
+        return self.hpke.seal_to_many(_encrypt_context(label, context))
 
     def decrypt_with_label(
         self, private: Secret, label: bytes, context: bytes, kem_output: bytes, ciphertext: bytes
