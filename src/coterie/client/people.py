@@ -92,6 +92,8 @@ class People:
         the account's.
         """
         device_list = self.believe(name, given.device_list, now)
+        if len({one.device for one in given.key_packages}) != len(given.key_packages):
+            raise RemoteProtocolError(f"the server gave a device of {name} twice")
         found = tuple(
             self._newcomer(name, one, device_list, suite, now) for one in given.key_packages
         )
