@@ -265,7 +265,7 @@ def test_a_psk_that_the_newcomer_lacks_is_said() -> None:
 
 def test_more_psks_than_can_be_numbered_are_refused() -> None:
     given = invited()
-    psks = [ExternalPsk(b"id", number.to_bytes(3, "big")) for number in range(MAX_PSKS + 1)]
+    psks = [ExternalPsk(b"id", number.to_bytes(32, "big")) for number in range(MAX_PSKS + 1)]
     with refuses("psk-count"):
         given.join(given.again(psks=psks))
 
@@ -284,6 +284,20 @@ def test_a_psk_of_a_new_group_comes_alone_and_in_its_first_epoch() -> None:
             signature_private(given.bundle),
             policy=policy,
         )
+
+
+def test_a_psk_of_a_welcome_has_a_nonce_of_the_suites_length() -> None:
+    given = invited()
+    with refuses("psk-nonce-length"):
+        given.join(given.again(psks=[ExternalPsk(b"id", NONCE[1:])]))
+
+
+def test_a_group_that_one_is_in_is_not_joined_again() -> None:
+    given = invited()
+    key = signature_private(given.bundle)
+    with refuses("group-id-present"):
+        join(given.again(), given.bundle, key, present_groups={given.signer.group_id})
+    join(given.again(), given.bundle, key, present_groups={b"another"})
 
 
 def test_an_unsupported_suite_is_refused_by_name() -> None:

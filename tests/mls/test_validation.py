@@ -14,7 +14,9 @@ from coterie.mls import (
     Group,
     GroupContextExtensions,
     KeyPackage,
+    KeyPackageBundle,
     LeafNode,
+    Lifetime,
     NewLeaf,
     Proposal,
     Proposed,
@@ -217,6 +219,27 @@ def resigned(given: KeyPackage, leaf: LeafNode | None = None, **changes: object)
     return replace(
         changed, signature=ONE.sign_with_label(private, b"KeyPackageTBS", changed._tbs())
     )
+
+
+def test_a_client_is_added_within_the_lifetime_of_its_key_package() -> None:
+    added = KeyPackageBundle.create(ONE, new_leaf(ONE, "dave"), Lifetime(100, 200)).key_package
+    alice = three()["alice"]
+    for now in (100, 200):
+        commit(alice, [Add(added)], now=now)
+    for now in (99, 201):
+        with refuses("lifetime"):
+            commit(alice, [Add(added)], now=now)
+    commit(alice, [Add(added)])  # whoever follows has no such rule, and the core no clock
+
+
+def test_a_lifetime_is_no_longer_than_the_application_takes() -> None:
+    leaf = KeyPackageBundle.create(
+        ONE, new_leaf(ONE, "dave"), Lifetime(0, 100)
+    ).key_package.leaf_node
+    leaf.check_lifetime(50, max_total_s=100)
+    with refuses("lifetime-total"):
+        leaf.check_lifetime(50, max_total_s=99)
+    three()["alice"].own_leaf.check_lifetime(2**50)  # of a commit, so without a lifetime
 
 
 # --- the list ----------------------------------------------------------------------------------

@@ -1,9 +1,11 @@
 """The ``external_senders`` extension: RFC 9420 section 12.1.8.1."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from coterie.mls.codec import Reader, decode, encode_opaque
+from coterie.mls.codec import Reader, decode, encode_opaque, encode_vector
 from coterie.mls.credential import Credential, read_credential
+from coterie.mls.extension import Extension, ExtensionType
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,8 @@ class ExternalSender:
 def read_external_senders(data: bytes) -> tuple[ExternalSender, ...]:
     """The extension's data. Raises RemoteProtocolError."""
     return decode(lambda reader: reader.vector(ExternalSender.decode), data)
+
+
+def external_senders(senders: Iterable[ExternalSender]) -> Extension:
+    """For a group's extensions: these may propose, each known by its place in the list."""
+    return Extension(ExtensionType.EXTERNAL_SENDERS, encode_vector(s.encode() for s in senders))

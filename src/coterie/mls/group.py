@@ -134,6 +134,12 @@ class Group:
         """By leaf index."""
         return (Member(index, leaf) for index, leaf in self.tree.leaves())
 
+    def resumption_psk(self, epoch: int) -> Secret | None:
+        """Of this epoch, or of one of the last few: section 8.6."""
+        if epoch == self.epoch:
+            return self.epoch_secrets.resumption_psk
+        return self.resumption_psks.get(epoch)
+
     def export(self, label: bytes, context: bytes, length: int) -> Secret:
         """``MLS-Exporter``: section 8.5."""
         return key_schedule.export(

@@ -1,30 +1,24 @@
 """Joining by Welcome: RFC 9420 section 12.4.3.1."""
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from coterie.errors import RemoteProtocolError, RuleViolation
-from coterie.mls import key_schedule, treekem, validation
-from coterie.mls.extension import Extension, ExtensionType, find_extension
+from coterie.errors import RuleViolation
+from coterie.mls import key_schedule, treekem
+from coterie.mls.extension import Extension
 from coterie.mls.framing import decode_message
 from coterie.mls.group import Group
+from coterie.mls.group_info import signer_leaf, verified_tree
 from coterie.mls.key_package import KeyPackageBundle
 from coterie.mls.leaf_node import LeafNode
+from coterie.mls.linked_group import SameClient, check_link, is_link, same_credential
 from coterie.mls.policy import Policy, TakeAll
-from coterie.mls.psk import (
-    MAX_PSKS,
-    PreSharedKeyId,
-    PskNotAvailable,
-    ResumptionPsk,
-    ResumptionUsage,
-    psk_secret,
-)
-from coterie.mls.ratchet_tree import RatchetTree
+from coterie.mls.psk import MAX_PSKS, PreSharedKeyId, combine_psks
 from coterie.mls.secret_tree import SecretTree
 from coterie.mls.suites import CipherSuite, suite_of
-from coterie.mls.welcome import GroupInfo, Welcome
+from coterie.mls.welcome import Welcome
 from coterie.secret import Secret
 
 
@@ -46,7 +40,7 @@ def references(welcome: bytes) -> tuple[bytes, ...]:
     return tuple(secret.new_member for secret in body.secrets)
 
 
-def join(
+def join(  # noqa: PLR0913  # what a newcomer may know besides
     encoded: bytes,
     bundle: KeyPackageBundle,
     signature_private: Secret,
@@ -54,10 +48,15 @@ def join(
     ratchet_tree: bytes | None = None,
     policy: Policy | None = None,
     keep_skipped: int = 0,
+    present_groups: Container[bytes] = (),
+    parent: Group | None = None,
+    same_client: SameClient = same_credential,
 ) -> Joined:
-    """The group that a Welcome lets us into. Raises RemoteProtocolError, mostly RuleViolation.
+    """The group that a Welcome, an MLSMessage, lets us into.
 
-    The caller looks whether it is in that group already ("New members MUST verify that group_id is unique").
+    ``ratchet_tree`` is needed where the Welcome has none. ``present_groups`` are ids of groups that we are in. For a
+    subgroup or a reinitialised group ``parent`` is our state of the old one, and ``same_client`` says whose leaves
+    there and here belong together. Raises RemoteProtocolError, mostly RuleViolation; PskNotAvailable.
     """
     policy = policy or TakeAll()
     welcome = decode_message(encoded)
@@ -69,18 +68,18 @@ def join(
         raise RuleViolation("welcome-suite")
     suite = suite_of(welcome.cipher_suite)
     secrets = welcome.open_secrets(suite, package.reference(), bundle.init_private)
-    combined = _psk_secret(suite, secrets.psks, policy)
+    combined = _psk_secret(suite, secrets.psks, policy, parent)
     welcome_secret = key_schedule.welcome_secret(suite, secrets.joiner_secret, combined)
     group_info = welcome.open_group_info(suite, welcome_secret)
     context = group_info.group_context
     # "Verify that the cipher_suite in the GroupInfo matches the cipher_suite in the KeyPackage"
     if (context.version, context.cipher_suite) != (package.version, package.cipher_suite):
         raise RuleViolation("group-info-suite")
-    # "If a PreSharedKeyID was used that has type resumption with usage reinit or branch, verify that the epoch
-    # field in the GroupInfo is equal to 1"
-    if any(map(_is_for_new_group, secrets.psks)) and context.epoch != 1:
-        raise RuleViolation("welcome-psk-epoch", str(context.epoch))
+    # "Verify that the group_id is unique among the groups that the client is currently participating in"
+    if context.group_id in present_groups:
+        raise RuleViolation("group-id-present")
     tree = verified_tree(suite, group_info, ratchet_tree)
+    check_link(parent, secrets.psks, context, tree, same_client)
     mine = next((i for i, leaf in tree.leaves() if leaf == package.leaf_node), None)
     if mine is None:
         raise RuleViolation("welcome-own-leaf")
@@ -108,48 +107,21 @@ def join(
         MappingProxyType(dict(private_keys)),
         policy=policy,
     )
-    return Joined(group, group_info.extensions, group_info.signer, _signer_leaf(group_info, tree))
+    return Joined(group, group_info.extensions, group_info.signer, signer_leaf(group_info, tree))
 
 
-def _is_for_new_group(psk_id: PreSharedKeyId) -> bool:
-    return isinstance(psk_id, ResumptionPsk) and psk_id.usage is not ResumptionUsage.APPLICATION
-
-
-def _psk_secret(suite: CipherSuite, psk_ids: Sequence[PreSharedKeyId], policy: Policy) -> Secret:
+def _psk_secret(
+    suite: CipherSuite,
+    psk_ids: Sequence[PreSharedKeyId],
+    policy: Policy,
+    parent: Group | None,
+) -> Secret:
     if len(psk_ids) > MAX_PSKS:
         raise RuleViolation("psk-count", str(len(psk_ids)))
     # "if a PreSharedKeyID has type resumption with usage reinit or branch, verify that it is the only such PSK"
-    if sum(map(_is_for_new_group, psk_ids)) > 1:
+    if sum(map(is_link, psk_ids)) > 1:
         raise RuleViolation("welcome-psk-usage")
-    psks = []
-    for psk_id in psk_ids:
-        psk = policy.psk(psk_id)
-        if psk is None:
-            raise PskNotAvailable("the Welcome mixes in a PSK that is not here")
-        psks.append((psk_id, psk))
-    return psk_secret(suite, psks)
-
-
-def _signer_leaf(group_info: GroupInfo, tree: RatchetTree) -> LeafNode:
-    leaf = tree.leaf(group_info.signer)
-    # "If the node is blank or if signature verification fails, return an error"
-    if leaf is None:
-        raise RuleViolation("group-info-signer")
-    return leaf
-
-
-def verified_tree(
-    suite: CipherSuite, group_info: GroupInfo, ratchet_tree: bytes | None
-) -> RatchetTree:
-    """The tree of a GroupInfo, whole and signed as it should be. Raises RemoteProtocolError."""
-    context = group_info.group_context
-    encoded = find_extension(group_info.extensions, ExtensionType.RATCHET_TREE) or ratchet_tree
-    if encoded is None:
-        raise RemoteProtocolError("the Welcome has no ratchet tree")
-    tree = RatchetTree.decode(suite, encoded)
-    group_info.verify(suite, _signer_leaf(group_info, tree).signature_key)
-    if tree.tree_hash() != context.tree_hash:
-        raise RuleViolation("tree-hash")
-    validation.check_tree(tree, context.group_id, context.extensions)
-    tree.verify_parent_hashes()
-    return tree
+    # "the psk_nonce ... MUST be set to a fresh random value of length KDF.Nh" (section 8.4)
+    if any(len(psk_id.psk_nonce) != suite.nh for psk_id in psk_ids):
+        raise RuleViolation("psk-nonce-length")
+    return combine_psks(suite, psk_ids, policy, parent)

@@ -5,7 +5,7 @@ path's public part, then the path's secret for us (``PathNotReadable``), last th
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
@@ -28,7 +28,7 @@ from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.policy import Proposed
 from coterie.mls.proposal_list import Applied, apply_proposals, replaced_leaf, resolve
 from coterie.mls.proposals import Add, Proposal, ReInit
-from coterie.mls.psk import PreSharedKeyId, PskNotAvailable, ResumptionPsk, psk_secret
+from coterie.mls.psk import combine_psks
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.secret_tree import SecretTree
 from coterie.mls.transcript_hash import confirmed_transcript_hash
@@ -41,7 +41,6 @@ __all__ = [
     "ProposalReceived",
     "Received",
     "apply_proposals",  # from proposal_list, for policies that try a list out
-    "combine_psks",
     "next_epoch",
     "own_keys",
     "process",
@@ -221,7 +220,7 @@ def _process_commit(
     )
     if group.own_leaf_index in applied.removed:
         return replace(committed, is_removed=True)
-    combined = combine_psks(group, applied.psks)
+    combined = combine_psks(group.suite, applied.psks, group.policy, group)
     try:
         private_keys: Mapping[int, Secret] = own_keys(group, applied)
         commit_secret = Secret(bytes(group.suite.nh))
@@ -294,27 +293,6 @@ def own_keys(group: Group, applied: Applied) -> dict[int, Secret]:
                 raise PathNotReadable("an Update of this member whose private key is not here")
             keys[2 * index] = updated
     return keys
-
-
-def combine_psks(group: Group, psks: Sequence[PreSharedKeyId]) -> Secret:
-    """``psk_secret`` of a commit. Raises PskNotAvailable."""
-    found = []
-    for psk_id in psks:
-        psk = group.policy.psk(psk_id)
-        if (
-            psk is None
-            and isinstance(psk_id, ResumptionPsk)
-            and psk_id.psk_group_id == group.group_id
-        ):
-            psk = (
-                group.epoch_secrets.resumption_psk
-                if psk_id.psk_epoch == group.epoch
-                else group.resumption_psks.get(psk_id.psk_epoch)
-            )
-        if psk is None:
-            raise PskNotAvailable("a commit mixes in a PSK that is not here")
-        found.append((psk_id, psk))
-    return psk_secret(group.suite, found)
 
 
 def next_epoch(  # a new epoch is all of these

@@ -12,6 +12,7 @@ from coterie.mls.extension import (
     encode_extensions,
     read_extensions,
 )
+from coterie.mls.grease import grease_extension
 from coterie.mls.leaf_node import MLS10 as MLS10  # noqa: PLC0414  # its users look for it here
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
 from coterie.mls.suites import CipherSuite, suite_of
@@ -112,7 +113,7 @@ class KeyPackageBundle:
         lifetime: Lifetime,
         extensions: tuple[Extension, ...] = (),
     ) -> "KeyPackageBundle":
-        """A fresh one."""
+        """A fresh one, with a GREASE extension that says nothing: section 13.5."""
         init_private, init_key = suite.hpke.generate_key_pair()
         encryption_private, encryption_key = suite.hpke.generate_key_pair()
         leaf_node = LeafNode(
@@ -124,7 +125,9 @@ class KeyPackageBundle:
             leaf.extensions,
             lifetime=lifetime,
         ).signed(suite, leaf.signature_private)
-        package = KeyPackage(MLS10, suite.number, init_key, leaf_node, extensions)
+        package = KeyPackage(
+            MLS10, suite.number, init_key, leaf_node, (*extensions, grease_extension())
+        )
         signature = suite.sign_with_label(leaf.signature_private, b"KeyPackageTBS", package._tbs())
         return cls(replace(package, signature=signature), init_private, encryption_private)
 

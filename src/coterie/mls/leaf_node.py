@@ -115,6 +115,21 @@ class LeafNode:
             raise RuleViolation("leaf-extension-unlisted")
         suite.check_encapsulation_key(self.encryption_key)
 
+    def check_lifetime(self, now: int, max_total_s: int | None = None) -> None:
+        """Of a key package's leaf, at ``now`` in seconds since 1970; others have none. Raises RuleViolation.
+
+        "Applications MUST define a maximum total lifetime" (section 7.2): that is ``max_total_s``.
+        """
+        if self.lifetime is None:
+            return
+        not_before, not_after = self.lifetime.not_before, self.lifetime.not_after
+        if not not_before <= now <= not_after:
+            raise RuleViolation("lifetime", f"{now} is not within {not_before} to {not_after}")
+        if max_total_s is not None and not_after - not_before > max_total_s:
+            raise RuleViolation(
+                "lifetime-total", f"{not_after - not_before} s, limit {max_total_s}"
+            )
+
     def verify(self, suite: CipherSuite, group_id: bytes = b"", leaf_index: int = 0) -> None:
         """Raises RuleViolation unless its signature holds at this place."""
         tbs = self._tbs(group_id, leaf_index)

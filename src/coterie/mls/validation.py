@@ -97,20 +97,16 @@ def _child_towards(x: int, leaf_node: int) -> int:
 
 def check_unique_keys(tree: RatchetTree) -> None:
     """Signature keys among members, encryption keys among all nodes."""
-    signature_keys = [leaf.signature_key for _, leaf in tree.leaves()]
-    if len(set(signature_keys)) != len(signature_keys):
+    if tree.census.has_signature_key_twice:
         raise RuleViolation("signature-key-twice")
-    encryption_keys = [node.encryption_key for node in tree.nodes if node is not None]
-    if len(set(encryption_keys)) != len(encryption_keys):
+    if tree.census.has_encryption_key_twice:
         raise RuleViolation("encryption-key-twice")
 
 
 def check_credentials_supported(tree: RatchetTree) -> None:
     """Every type in use must be listed by every member: section 7.3."""
-    in_use = {leaf.credential.credential_type for _, leaf in tree.leaves()}
-    for index, leaf in tree.leaves():
-        if not in_use <= set(leaf.capabilities.credentials):
-            raise RuleViolation("credential-type-unsupported", f"by leaf {index}")
+    if unsupported := tree.census.unsupported_credential_types():
+        raise RuleViolation("credential-type-unsupported", f"{sorted(unsupported)} by some")
 
 
 def check_proposal(  # noqa: PLR0912  # one case a proposal type
@@ -159,6 +155,15 @@ def check_proposal(  # noqa: PLR0912  # one case a proposal type
             pass  # who must support them is known with the whole list alone
         case _:
             assert_never(proposal)
+
+
+def check_lifetimes(proposals: Sequence[Proposed], now: int) -> None:
+    """For who sends them; ``now`` is in seconds since 1970."""
+    for p in proposals:
+        # "If the LeafNode appears in a message being sent by the client, ... then the client MUST verify that the
+        # current time is within the range of the lifetime field" (section 7.3)
+        if isinstance(p.proposal, Add):
+            p.proposal.key_package.leaf_node.check_lifetime(now)
 
 
 def check_supported_by_members(
