@@ -45,8 +45,8 @@ def sibling(x: int) -> int:
 def direct_path(x: int, n_leaves: int) -> list[int]:
     """The ancestors, from the parent to the root."""
     path = []
-    for _ in range(level(x), level(root(n_leaves))):
-        x = parent(x)
+    for k in range(level(x), level(root(n_leaves))):
+        x = (x | (1 << k)) & ~(1 << (k + 1))  # the parent, whose level need not be found again
         path.append(x)
     return path
 

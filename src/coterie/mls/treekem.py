@@ -6,7 +6,7 @@ wrong for all.
 """
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from coterie.errors import RemoteProtocolError, RuleViolation
@@ -47,11 +47,12 @@ def new_path(
     """Fresh keys for a leaf and every node of its filtered direct path: section 7.5."""
     secret = Secret(secrets.token_bytes(suite.nh))
     path_secrets, private_keys, public_keys = [], {}, {}
-    for node, _ in tree.filtered_direct_path(leaf_index):
+    filtered = tree.filtered_direct_path(leaf_index)
+    for node, _ in filtered:
         path_secrets.append((node, derived("mls.path_secret", secret)))
         private_keys[node], public_keys[node] = node_key_pair(suite, secret)
         secret = suite.derive_secret(secret, b"path")
-    tree, parent_hash = _with_path(tree, leaf_index, public_keys)
+    parents, parent_hash = _parents(tree, leaf_index, filtered, public_keys)
     private_keys[2 * leaf_index], encryption_key = suite.hpke.generate_key_pair()
     leaf_node = LeafNode(
         encryption_key,
@@ -62,7 +63,7 @@ def new_path(
         leaf.extensions,
         parent_hash=parent_hash,
     ).signed(suite, leaf.signature_private, group_id, leaf_index)
-    tree = tree.with_nodes([(2 * leaf_index, leaf_node)])
+    tree = tree.with_nodes([*parents.items(), (2 * leaf_index, leaf_node)])
     return NewPath(
         tree, leaf_node, tuple(path_secrets), private_keys, derived("mls.commit_secret", secret)
     )
@@ -119,16 +120,15 @@ def merge_path(
     keys = [given.encryption_key for given in path.nodes] + [path.leaf_node.encryption_key]
     # "Verify that none of the public keys in the UpdatePath appear in any node of the new ratchet tree", and "that
     # the encryption_key value in the LeafNode is different from the committer's current leaf node" (section 12.4.2)
-    known = {node.encryption_key for node in tree.nodes if node is not None}
-    if len(set(keys)) != len(keys) or not known.isdisjoint(keys):
+    if len(set(keys)) != len(keys) or any(map(tree.census.has_encryption_key, keys)):
         raise RuleViolation("path-key-reused")
     public_keys = {
         node: given.encryption_key for (node, _), given in zip(filtered, path.nodes, strict=True)
     }
-    tree, parent_hash = _with_path(tree, leaf_index, public_keys)
+    parents, parent_hash = _parents(tree, leaf_index, filtered, public_keys)
     if path.leaf_node.parent_hash != parent_hash:
         raise RuleViolation("path-parent-hash")
-    return tree.with_nodes([(2 * leaf_index, path.leaf_node)])
+    return tree.with_nodes([*parents.items(), (2 * leaf_index, path.leaf_node)])
 
 
 def open_path(
@@ -201,18 +201,20 @@ def node_key_pair(suite: CipherSuite, path_secret: Secret) -> tuple[Secret, byte
     return suite.hpke.kem.derive_key_pair(suite.derive_secret(path_secret, b"node"))
 
 
-def _with_path(
-    tree: RatchetTree, leaf_index: int, public_keys: Mapping[int, bytes]
-) -> tuple[RatchetTree, bytes]:
-    """The direct path blank but for these keys, with parent hashes from the root down; and the leaf's."""
-    changed: dict[int, Node | None] = dict.fromkeys(
+def _parents(
+    tree: RatchetTree,
+    leaf_index: int,
+    filtered: Sequence[tuple[int, int]],
+    public_keys: Mapping[int, bytes],
+) -> tuple[dict[int, Node | None], bytes]:
+    """The direct path blank but for these keys, with parent hashes from the root down; and the leaf's parent hash."""
+    parents: dict[int, Node | None] = dict.fromkeys(
         tree_math.direct_path(2 * leaf_index, tree.width)
     )
     parent_hash = b""
-    for node, copath in reversed(tree.filtered_direct_path(leaf_index)):
+    for node, copath in reversed(filtered):
         parent = ParentNode(public_keys[node], parent_hash)
-        changed[node] = parent
-        parent_hash = parent.hash(
-            tree.suite, tree.tree_hash(copath)
-        )  # the path leaves copaths alone
-    return tree.with_nodes(changed.items()), parent_hash
+        parents[node] = parent
+        # the path leaves copaths alone
+        parent_hash = parent.hash(tree.suite, tree.tree_hash(copath))
+    return parents, parent_hash
