@@ -1,4 +1,7 @@
-"""Stages: one of a test's own, and one that the tests of a module share."""
+"""Stages: an empty one of a test's own, and one with people that the tests of a module share.
+
+The copies of the furnished one have its port, which profiles know: one of them at a time has a server that runs.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +20,24 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield Stage(programs, tmp_path)
 
 
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """With alice, bobb and carol, of whom the first two are in the room ``ops``. Only to be copied."""
+    with Programs() as programs:
+        stage = Stage(programs, tmp_path_factory.mktemp("furnished"))
+        alice, *_ = stage.join("alice", "bobb", "carol")
+        alice.does("room", "new", "ops", "bobb")
+        stage.server.stop().check()
+    return stage
+
+
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """With alice and bobb, who are in the room ``ops``. Tests leave it so that the next one can use it."""
+def shared(furnished: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The furnished one, for all tests of a module: each leaves it so that the next one can use it."""
     with Programs() as programs:
         stage = Stage(programs, tmp_path_factory.mktemp("stage"))
-        alice, _ = stage.join("alice", "bobb")
-        alice.does("room", "new", "ops", "bobb")
+        stage.take_over(furnished)
+        stage.start_server()
         yield stage
 
 

@@ -1,6 +1,7 @@
 """A server and people, each process of theirs a real one."""
 
 import json
+import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,16 +93,29 @@ class Stage:
     words: tuple[str, ...] = ()  # given to every command
     people: dict[str, Person] = field(default_factory=dict)
     server_data: Path | None = None  # where it is not in the folder
+    listen: str = "127.0.0.1:0"
     _server: Server | None = None
 
     @property
     def server(self) -> Server:
         """The one there is, started when it is first asked for."""
-        if self._server is None:
-            data = self.server_data or self.folder / "server"
-            self._server = Server(self.programs, data, self.words)
-            self._server.start()
+        return self._server or self.start_server()
+
+    def start_server(self) -> Server:
+        """Before it is asked for."""
+        data = self.server_data or self.folder / "server"
+        self._server = Server(self.programs, data, self.words, self.listen).start()
         return self._server
+
+    def take_over(self, other: "Stage") -> None:
+        """Everything of a stage whose processes have ended, copied: the accounts need not join again."""
+        self.listen = other.server.listen
+        shutil.copytree(
+            other.server.data, self.server_data or self.folder / "server", dirs_exist_ok=True
+        )
+        for name, person in other.people.items():
+            self.people[name] = self.person(name)
+            shutil.copytree(person.profile, self.people[name].profile)
 
     def person(self, name: str) -> Person:
         """Somebody without an account."""

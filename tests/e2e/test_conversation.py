@@ -22,9 +22,8 @@ def bobb(shared: Stage) -> Person:
 
 
 @pytest.fixture(scope="module")
-def carol(shared: Stage, alice: Person) -> Person:
-    (carol,) = shared.join("carol")
-    return carol
+def carol(shared: Stage) -> Person:
+    return shared.people["carol"]
 
 
 def quit_chat(*chats: Program) -> None:

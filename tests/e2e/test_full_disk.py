@@ -53,24 +53,24 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 
 
 def test_a_profile_on_a_full_disk_says_so_and_keeps_what_it_had(
-    disk: SmallDisk, stage: Stage
+    disk: SmallDisk, stage: Stage, furnished: Stage
 ) -> None:
-    alice, bobb = stage.join("alice", "bobb")
-    alice.does("room", "new", "ops", "bobb")
+    stage.take_over(furnished)
+    alice, bobb, _ = stage.people.values()
     shutil.copytree(alice.profile, disk.folder / "alice")
     alice = replace(alice, profile=disk.folder / "alice")
-    stage.server.stop().check()
     alice.run("send", "ops", "kept from before").failed_with("kept on this device")
     disk.fill()
     full = ("alice", "the disk is full", "coterie: hint: free some space")
     alice.run("send", "ops", TOO_MUCH).failed_with(*full)
-    stage.server.start()
-    bobb.does("send", "ops", TOO_MUCH[::-1])
+    stage.start_server()
+    from_bobb = TOO_MUCH.upper()
+    bobb.does("send", "ops", from_bobb)
     alice.run("send", "ops", TOO_MUCH).failed_with("the disk is full")
     disk.make_room()
     alice.does("send", "ops", "there is room")
     assert alice.reads("ops") == bobb.reads("ops")
-    assert sorted(alice.reads("ops")) == sorted([TOO_MUCH, "kept from before", "there is room"])
+    assert sorted(alice.reads("ops")) == sorted([from_bobb, "kept from before", "there is room"])
 
 
 def test_nobody_joins_onto_a_full_disk_and_the_invite_is_not_spent(
@@ -86,11 +86,12 @@ def test_nobody_joins_onto_a_full_disk_and_the_invite_is_not_spent(
 
 
 def test_a_server_on_a_full_disk_says_so_and_stores_what_is_kept_once_there_is_room(
-    disk: SmallDisk, stage: Stage
+    disk: SmallDisk, stage: Stage, furnished: Stage
 ) -> None:
     stage.server_data = disk.folder / "server"
-    alice, bobb = stage.join("alice", "bobb")
-    alice.does("room", "new", "ops", "bobb")
+    stage.take_over(furnished)
+    stage.start_server()  # while there is room
+    alice, bobb, _ = stage.people.values()
     disk.fill()
     acknowledged: list[str] = []
     while True:  # some pages may be free inside of the database

@@ -31,9 +31,9 @@ def dies(person: Person, when: str, number: int, *words: str) -> Ran:
     return person.programs.run(*profile, *words, command=dying(when, number))
 
 
-def check_agreement(*people: Person) -> list[str]:
+def check_agreement(*people: Person, room: str = "ops") -> list[str]:
     """The texts that everybody has read, each once, in the same order, and without any alarm."""
-    read = [p.does("read", "ops", "--last", "100000", "--json").results for p in people]
+    read = [p.does("read", room, "--last", "100000", "--json").results for p in people]
     said = [
         [(m["seq"], m["message_id"], m["text"]) for m in r if m["kind"] == "text"] for r in read
     ]
@@ -114,20 +114,22 @@ class Supervisor:
     def __init__(self, stage: Stage, seed: int) -> None:
         self.stage = stage
         self.chance = Random(seed)  # noqa: S311  # for a schedule that can be repeated
-        self.people = stage.join("alice", "bobb", "carol")
-        self.people[0].does("room", "new", "ops", "bobb", "carol")
-        self.chats = {person.name: person.chat("ops") for person in self.people[:2]}
+        self.people = list(stage.people.values())
+        self.room = f"storm-{seed}"
+        self.people[0].does("room", "new", self.room, "bobb", "carol")
+        self.chats = {person.name: person.chat(self.room) for person in self.people[:2]}
         self.acknowledged: list[str] = []
 
     def round(self, number: int) -> None:
         """Everybody speaks, and somebody is killed meanwhile."""
         sending = {
-            person.name: person.start("send", "ops", f"{person.name} sends {number}")
-            for person in self.people
+            person.name: person.start("send", self.room, f"{person.name} sends {number}")
+            for person in self.chance.sample(self.people, 2)
         }
         for name, chat in self.chats.items():
             chat.type(f"{name} types {number}")
-        for victim in self.chance.sample(["server", *sending], self.chance.choice([1, 1, 2])):
+        victims = ["server", "alice", "bobb", *sending]
+        for victim in self.chance.sample(sorted(set(victims)), self.chance.choice([1, 1, 2])):
             time.sleep(self.chance.uniform(0, 0.5))  # any moment will do
             self._kill(victim, sending)
         for name, program in sending.items():
@@ -135,7 +137,7 @@ class Supervisor:
                 self.acknowledged.append(f"{name} sends {number}")
         for person in self.people[:2]:
             if self.chats[person.name].has_ended:
-                self.chats[person.name] = person.chat("ops")
+                self.chats[person.name] = person.chat(self.room)
 
     def _kill(self, victim: str, sending: dict[str, Program]) -> None:
         """The server, who is started again at once; or who holds that person's profile, most of the time."""
@@ -143,9 +145,8 @@ class Supervisor:
             self.stage.server.program.kill()
             self.stage.server.start()
             return
-        program = self.chats.get(victim, sending[victim])
-        if self.chance.random() < 0.2:
-            program = sending[victim]
+        programs = [p for p in (self.chats.get(victim), sending.get(victim)) if p is not None]
+        program = self.chance.choice(programs)
         if not program.has_ended:
             program.kill()
 
@@ -158,22 +159,23 @@ class Supervisor:
         for person in self.people:
             while any(r["waiting"] for r in person.does("room", "list", "--json").results):
                 assert time.monotonic() < deadline, f"{person.name} still has something to send"
-        return check_agreement(*self.people)
+        return check_agreement(*self.people, room=self.room)
 
 
 @pytest.mark.parametrize(
     ("seed", "rounds"), [(20, 15), pytest.param(21, 150, marks=pytest.mark.slow)]
 )
 def test_killed_at_random_moments_nothing_acknowledged_is_lost_doubled_or_out_of_order(
-    stage: Stage, seed: int, rounds: int
+    shared: Stage, seed: int, rounds: int
 ) -> None:
-    supervisor = Supervisor(stage, seed)
+    started = len(shared.server.started)
+    supervisor = Supervisor(shared, seed)
     for number in range(rounds):
         supervisor.round(number)
     texts = supervisor.end()
-    assert len(supervisor.acknowledged) > rounds, "most are"
+    assert len(supervisor.acknowledged) > rounds // 2, "many are"
     assert set(supervisor.acknowledged) <= set(texts)
-    assert len(stage.server.started) > rounds // 8, "the server was killed now and then"
+    assert len(shared.server.started) - started > rounds // 8, "the server was killed now and then"
     for name in (
         "alice",
         "bobb",
