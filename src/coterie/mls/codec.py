@@ -74,6 +74,15 @@ class Reader:
         """Whether everything was taken."""
         return self._position == self._end
 
+    @property
+    def position(self) -> int:
+        """For ``since``."""
+        return self._position
+
+    def since(self, start: int) -> bytes:
+        """All that was taken since that position."""
+        return self._data[start : self._position]
+
     def fixed(self, size: int) -> bytes:
         """``opaque data[size]``."""
         start = self._position
@@ -141,6 +150,12 @@ class Reader:
     def rest(self) -> bytes:
         """All that is left."""
         return self.fixed(self._end - self._position)
+
+
+def keep_encoding(value: T, encoded: bytes) -> T:
+    """The same frozen value, which will not be encoded again: one encoding alone decodes to it."""
+    object.__setattr__(value, "_encoded", encoded)
+    return value
 
 
 def decode(read: Callable[[Reader], T], encoded: bytes) -> T:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from coterie.errors import RuleViolation
 from coterie.mls.codec import (
     Reader,
+    decode,
     encode_opaque,
     encode_uint16,
     encode_uint64,
@@ -95,8 +97,12 @@ class Capabilities:
 
     @classmethod
     def decode(cls, reader: Reader) -> "Capabilities":
-        """Takes it from the wire."""
-        return cls(*(reader.vector(read_uint16) for _ in range(5)))
+        """Takes it from the wire. Clients of a kind share one value: a tree of thousands holds a few."""
+        start = reader.position
+        for _ in range(5):
+            reader.opaque()
+        encoded = reader.since(start)
+        return _shared(encoded) if len(encoded) <= _MAX_SHARED else _read_capabilities(encoded)
 
     def supports_extensions(self, extension_types: Iterable[int]) -> bool:
         """Whether the client knows all of these; as sets, for a hostile leaf lists many."""
@@ -105,6 +111,18 @@ class Capabilities:
     def supports_proposals(self, proposal_types: Iterable[int]) -> bool:
         """Whether the client can take proposals of all these types."""
         return set(proposal_types) <= DEFAULT_PROPOSALS.union(self.proposals)
+
+
+_MAX_SHARED = 512  # bytes: a hostile leaf lists many, and nothing of it shall be kept
+
+
+def _read_capabilities(encoded: bytes) -> Capabilities:
+    return decode(lambda r: Capabilities(*(r.vector(read_uint16) for _ in range(5))), encoded)
+
+
+@lru_cache(maxsize=64)
+def _shared(encoded: bytes) -> Capabilities:
+    return _read_capabilities(encoded)
 
 
 @dataclass(frozen=True, slots=True)

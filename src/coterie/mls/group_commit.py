@@ -219,6 +219,7 @@ def _welcome(  # the parts of a Welcome
     suite = after.suite
     encrypted_info = seal_group_info(suite, begun.welcome_secret, info)
     packages = [p.proposal.key_package for p in proposals if isinstance(p.proposal, Add)]
+    seal = suite.encrypt_with_label_to_many(b"Welcome", encrypted_info)
     sealed = []
     for index, package in zip(applied.added, packages, strict=True):
         path_secret = None
@@ -227,8 +228,6 @@ def _welcome(  # the parts of a Welcome
                 secret for node, secret in path.path_secrets if tree_math.is_below(2 * index, node)
             )
         secrets = GroupSecrets(begun.joiner_secret, path_secret, applied.psks)
-        ciphertext = suite.encrypt_with_label(
-            package.init_key, b"Welcome", encrypted_info, secrets.encode()
-        )
+        ciphertext = seal(package.init_key, secrets.encode())
         sealed.append(EncryptedGroupSecrets(package.reference(), HpkeCiphertext(*ciphertext)))
     return encode_message(Welcome(suite.number, tuple(sealed), encrypted_info))

@@ -141,7 +141,6 @@ _LOW_ORDER = frozenset(  # u of all points whose order divides 8, on the curve a
 )
 
 
-@lru_cache(maxsize=8192)
 def _x25519_public(public: bytes) -> X25519PublicKey:
     # "For X25519 ... implementations MUST check ... whether the Diffie-Hellman shared secret is the all-zero value"
     # (RFC 9180 section 7.1.4): it is so for these points alone, whatever the private key.
@@ -291,7 +290,7 @@ def _hybrid_private(seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=8192)  # loading an ML-KEM key costs 30 µs, an X25519 one 2
 def _hybrid_public(public: bytes) -> tuple[MLKEM768PublicKey, X25519PublicKey]:
     try:
         ml_kem = MLKEM768PublicKey.from_public_bytes(public[:-32])

@@ -1,9 +1,10 @@
 """Key packages: RFC 9420 section 10."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from coterie.errors import RuleViolation
-from coterie.mls.codec import Reader, decode, encode_opaque, encode_uint16
+from coterie.mls.codec import Reader, decode, encode_opaque, encode_uint16, keep_encoding
 from coterie.mls.credential import Credential
 from coterie.mls.extension import (
     Capabilities,
@@ -15,6 +16,7 @@ from coterie.mls.extension import (
 from coterie.mls.grease import grease_extension
 from coterie.mls.leaf_node import MLS10 as MLS10  # noqa: PLC0414  # its users look for it here
 from coterie.mls.leaf_node import LeafNode, LeafNodeSource
+from coterie.mls.signature_batch import Signed, first_invalid
 from coterie.mls.suites import CipherSuite, suite_of
 from coterie.secret import Secret
 
@@ -40,8 +42,12 @@ class KeyPackage:
     leaf_node: LeafNode
     extensions: tuple[Extension, ...] = ()
     signature: bytes = b""
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)  # kept
+    _is_verified: bool = field(default=False, init=False, repr=False, compare=False)  # its two
 
     def _tbs(self) -> bytes:
+        if self._encoded is not None:
+            return self._encoded[: -len(encode_opaque(self.signature))]
         return (
             encode_uint16(self.version)
             + encode_uint16(self.cipher_suite)
@@ -52,12 +58,15 @@ class KeyPackage:
 
     def encode(self) -> bytes:
         """The wire form."""
-        return self._tbs() + encode_opaque(self.signature)
+        if self._encoded is None:
+            keep_encoding(self, self._tbs() + encode_opaque(self.signature))
+        return self._encoded or b""
 
     @classmethod
     def decode(cls, reader: Reader) -> "KeyPackage":
         """Takes it from the wire."""
-        return cls(
+        start = reader.position
+        package = cls(
             reader.uint16(),
             reader.uint16(),
             reader.opaque(),
@@ -65,6 +74,7 @@ class KeyPackage:
             read_extensions(reader),
             reader.opaque(),
         )
+        return keep_encoding(package, reader.since(start))
 
     @classmethod
     def from_bytes(cls, encoded: bytes) -> "KeyPackage":
@@ -76,6 +86,9 @@ class KeyPackage:
         suite = suite_of(self.cipher_suite)
         return suite.ref_hash(b"MLS 1.0 KeyPackage Reference", self.encode())
 
+    def _signed(self) -> Signed:
+        return Signed(self.leaf_node.signature_key, b"KeyPackageTBS", self._tbs(), self.signature)
+
     def validate(self, suite: CipherSuite) -> None:
         """Section 10.1, but for what only the application and the group can say. Raises RuleViolation."""
         if self.version != MLS10:
@@ -86,15 +99,28 @@ class KeyPackage:
         if leaf.source is not LeafNodeSource.KEY_PACKAGE:
             raise RuleViolation("key-package-leaf-source")
         leaf.check(suite)
-        leaf.verify(suite)
-        if not suite.verify_with_label(
-            leaf.signature_key, b"KeyPackageTBS", self._tbs(), self.signature
-        ):
-            raise RuleViolation("key-package-signature")
+        if not self._is_verified:
+            leaf.verify(suite)
+            if first_invalid(suite, [self._signed()]) is not None:
+                raise RuleViolation("key-package-signature")
+            object.__setattr__(self, "_is_verified", True)
         # "Verify that the value of leaf_node.encryption_key is different from the value of the init_key field"
         if leaf.encryption_key == self.init_key:
             raise RuleViolation("key-package-keys-equal")
         suite.check_encapsulation_key(self.init_key)
+
+
+def verify_ahead(suite: CipherSuite, packages: Iterable[KeyPackage]) -> None:
+    """Verifies the signatures of many over threads, if they all hold; ``validate`` says which does not."""
+    packages = [
+        package
+        for package in packages
+        if package.cipher_suite == suite.number and not package._is_verified
+    ]
+    signed = [s for p in packages for s in (p.leaf_node.signed_at(), p._signed())]
+    if first_invalid(suite, signed) is None:
+        for package in packages:
+            object.__setattr__(package, "_is_verified", True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,16 @@
 """Leaf nodes: RFC 9420 section 7.2."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from coterie.errors import RemoteProtocolError, RuleViolation
-from coterie.mls.codec import Reader, encode_opaque, encode_uint8, encode_uint32
+from coterie.mls.codec import (
+    Reader,
+    encode_opaque,
+    encode_uint8,
+    encode_uint32,
+    keep_encoding,
+)
 from coterie.mls.credential import Credential, read_credential
 from coterie.mls.extension import (
     Capabilities,
@@ -13,6 +19,7 @@ from coterie.mls.extension import (
     encode_extensions,
     read_extensions,
 )
+from coterie.mls.signature_batch import Signed, first_invalid
 from coterie.mls.suites import CipherSuite
 from coterie.secret import Secret
 
@@ -43,8 +50,11 @@ class LeafNode:
     lifetime: Lifetime | None = None
     parent_hash: bytes | None = None
     signature: bytes = b""
+    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)  # kept
 
     def _unsigned(self) -> bytes:
+        if self._encoded is not None:
+            return self._encoded[: -len(encode_opaque(self.signature))]
         parts = [
             encode_opaque(self.encryption_key),
             encode_opaque(self.signature_key),
@@ -61,11 +71,14 @@ class LeafNode:
 
     def encode(self) -> bytes:
         """The wire form."""
-        return self._unsigned() + encode_opaque(self.signature)
+        if self._encoded is None:
+            keep_encoding(self, self._unsigned() + encode_opaque(self.signature))
+        return self._encoded or b""
 
     @classmethod
     def decode(cls, reader: Reader) -> "LeafNode":
         """Takes it from the wire."""
+        start = reader.position
         encryption_key, signature_key = reader.opaque(), reader.opaque()
         credential = read_credential(reader)
         capabilities = Capabilities.decode(reader)
@@ -79,7 +92,7 @@ class LeafNode:
             lifetime = Lifetime.decode(reader)
         elif source is LeafNodeSource.COMMIT:
             parent_hash = reader.opaque()
-        return cls(
+        leaf = cls(
             encryption_key,
             signature_key,
             credential,
@@ -90,6 +103,7 @@ class LeafNode:
             parent_hash,
             reader.opaque(),
         )
+        return keep_encoding(leaf, reader.since(start))
 
     def _tbs(self, group_id: bytes, leaf_index: int) -> bytes:
         """``LeafNodeTBS``: bound to its place, unless it comes from a key package."""
@@ -130,8 +144,12 @@ class LeafNode:
                 "lifetime-total", f"{not_after - not_before} s, limit {max_total_s}"
             )
 
+    def signed_at(self, group_id: bytes = b"", leaf_index: int = 0) -> Signed:
+        """What its signature must hold for at this place."""
+        tbs = self._tbs(group_id, leaf_index)
+        return Signed(self.signature_key, b"LeafNodeTBS", tbs, self.signature)
+
     def verify(self, suite: CipherSuite, group_id: bytes = b"", leaf_index: int = 0) -> None:
         """Raises RuleViolation unless its signature holds at this place."""
-        tbs = self._tbs(group_id, leaf_index)
-        if not suite.verify_with_label(self.signature_key, b"LeafNodeTBS", tbs, self.signature):
+        if first_invalid(suite, [self.signed_at(group_id, leaf_index)]) is not None:
             raise RuleViolation("leaf-signature")

@@ -9,6 +9,7 @@ from coterie.mls import validation
 from coterie.mls.commit import Commit
 from coterie.mls.extension import Extension
 from coterie.mls.framing import Sender, SenderType
+from coterie.mls.key_package import verify_ahead
 from coterie.mls.leaf_node import LeafNode
 from coterie.mls.policy import Proposed
 from coterie.mls.proposals import (
@@ -65,6 +66,9 @@ def apply_proposals(group: "Group", committer: Sender, proposals: Sequence[Propo
         if isinstance(p.proposal, GroupContextExtensions):
             # "The new extensions MUST be used when evaluating other proposals in this list"
             extensions = p.proposal.extensions
+    verify_ahead(
+        group.suite, (p.proposal.key_package for p in proposals if isinstance(p.proposal, Add))
+    )
     for p in proposals:
         validation.check_proposal(group.suite, group.tree, extensions, group.group_id, p)
         group.policy.check_proposal(group, p)

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -47,15 +46,10 @@ class _Ed25519:
     def verify(self, public: bytes, data: bytes, signature: bytes) -> bool:
         """Whether it holds."""
         try:
-            _ed25519_public(public).verify(signature, data)
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
         except (InvalidSignature, ValueError):
             return False
         return True
-
-
-@lru_cache(maxsize=8192)
-def _ed25519_public(public: bytes) -> Ed25519PublicKey:
-    return Ed25519PublicKey.from_public_bytes(public)
 
 
 class _Ecdsa:

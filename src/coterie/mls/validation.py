@@ -33,6 +33,7 @@ from coterie.mls.proposals import (
 )
 from coterie.mls.psk import MAX_PSKS, ResumptionPsk, ResumptionUsage
 from coterie.mls.ratchet_tree import ParentNode, RatchetTree
+from coterie.mls.signature_batch import first_invalid
 from coterie.mls.suites import CipherSuite
 
 
@@ -66,9 +67,11 @@ def check_tree(tree: RatchetTree, group_id: bytes, extensions: Sequence[Extensio
     for node in tree.nodes[1::2]:
         if node is not None:
             tree.suite.check_encapsulation_key(node.encryption_key)
-    for index, leaf in tree.leaves():
+    for _, leaf in tree.leaves():
         check_leaf_node(tree.suite, leaf, extensions)
-        leaf.verify(tree.suite, group_id, index)
+    signed = [leaf.signed_at(group_id, index) for index, leaf in tree.leaves()]
+    if first_invalid(tree.suite, signed) is not None:
+        raise RuleViolation("leaf-signature")
 
 
 def _check_unmerged_leaves(tree: RatchetTree) -> None:
