@@ -157,10 +157,10 @@ class Program:
         for text in texts:
             self.until(lambda text=text: text in self.texts or None, text)  # type: ignore[misc]
 
-    def ended(self) -> Ran:
+    def ended(self, deadline_s: float = DEADLINE_S) -> Ran:
         """Waits for its end."""
         try:
-            status = self._process.wait(DEADLINE_S)
+            status = self._process.wait(deadline_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"does not end: {self._told()}") from None
         for reader in self._readers:
