@@ -11,9 +11,12 @@ from coterie.mls import (
     Group,
     KeyPackageBundle,
     PendingCommit,
+    PreSharedKeyId,
     Proposal,
     TakeAll,
     commit,
+    export_group_info,
+    external_commit,
     join,
     process,
 )
@@ -83,6 +86,12 @@ class Member(Protocol):
     def merge(self) -> None: ...
 
     def hear(self, message: bytes) -> Heard: ...
+
+    def group_info(self, *, is_for_theirs: bool) -> bytes: ...
+
+    def join_by_commit(
+        self, group_info: bytes, psks: Sequence[PreSharedKeyId], *, is_resync: bool
+    ) -> Made: ...
 
 
 class Ours:
@@ -170,6 +179,19 @@ class Ours:
             return Heard(data=received.data)
         return Heard(is_removed=isinstance(received, CommitReceived) and received.is_removed)
 
+    def group_info(self, *, is_for_theirs: bool) -> bytes:
+        """With the tree and the external key."""
+        assert not is_for_theirs, "external-pub"
+        return export_group_info(self.group)
+
+    def join_by_commit(
+        self, group_info: bytes, psks: Sequence[PreSharedKeyId], *, is_resync: bool
+    ) -> Made:
+        """To be merged; the old state is gone."""
+        leaf = self.group.new_leaf() if is_resync else new_leaf(self._suite, self.name)
+        self._pending = external_commit(group_info, leaf, psks=psks, policy=self._policy)
+        return Made(self._pending.message)
+
 
 class Theirs:
     """A member by ts-mls, in the peer's process."""
@@ -238,10 +260,13 @@ class Theirs:
         data = answer.get("data")
         return Heard(None if data is None else bytes.fromhex(data), answer["isRemoved"])
 
-    def group_info(self) -> bytes:
+    def group_info(self, *, is_for_theirs: bool) -> bytes:
         """With the tree and the external key."""
-        return self._message("groupInfo")
+        return self._message("groupInfo", isForTheirs=is_for_theirs)
 
-    def join_by_commit(self, group_info: bytes, *, is_resync: bool) -> bytes:
-        """The external commit, to be merged."""
-        return self._message("joinByCommit", groupInfo=group_info, isResync=is_resync)
+    def join_by_commit(
+        self, group_info: bytes, psks: Sequence[PreSharedKeyId], *, is_resync: bool
+    ) -> Made:
+        """To be merged; the old state is gone."""
+        assert not psks, "external-psk"
+        return Made(self._message("joinByCommit", groupInfo=group_info, isResync=is_resync))

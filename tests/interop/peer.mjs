@@ -24,6 +24,9 @@ import {
   processPrivateMessage,
   processPublicMessage,
 } from "ts-mls"
+import { encode } from "ts-mls/codec/tlsEncoder.js"
+import { varLenDataEncoder } from "ts-mls/codec/variableLength.js"
+import { createGroupInfo } from "ts-mls/createCommit.js"
 import { getCiphersuiteFromId } from "ts-mls/crypto/ciphersuite.js"
 import { signLeafNodeCommit } from "ts-mls/leafNode.js"
 import { decodeProposal } from "ts-mls/proposal.js"
@@ -199,8 +202,18 @@ const operations = {
     return { ...standingOf(made), data: data && hex(data) }
   },
 
-  async groupInfo({ member }) {
-    const info = await createGroupInfoWithExternalPubAndRatchetTree(members.get(member).state, [], suite)
+  // ts-mls writes and reads the key of external_pub without its length, which section 12.4.3.2 puts before it
+  async groupInfo({ member, isForTheirs }) {
+    const { state } = members.get(member)
+    let info = await createGroupInfoWithExternalPubAndRatchetTree(state, [], suite)
+    if (!isForTheirs) {
+      const extensions = info.extensions.map((extension) =>
+        extension.extensionType === "external_pub"
+          ? { ...extension, extensionData: encode(varLenDataEncoder)(extension.extensionData) }
+          : extension,
+      )
+      info = await createGroupInfo(state.groupContext, state.confirmationTag, state, extensions, suite)
+    }
     return { message: encoded("mls_group_info", "groupInfo", info) }
   },
 

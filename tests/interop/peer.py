@@ -41,7 +41,9 @@ class Peer:
         self._stdin.flush()
         # one line for one request, so nothing of an answer can already be in the buffer
         assert self._answers.select(DEADLINE_S), f"no answer to {op}"
-        answer = json.loads(self._stdout.readline())
+        line = self._stdout.readline()
+        assert line, f"the peer ended before it answered {op}"
+        answer = json.loads(line)
         if "error" in answer:
             raise PeerRefused(f"{op}: {answer['error']}")
         found: dict[str, Any] = answer["ok"]

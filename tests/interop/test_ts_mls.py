@@ -19,6 +19,8 @@ BOTH_SIDES = (
     "commit-update",
     "commit-presharedkey",
     "race",
+    "join-by-commit",
+    "come-back-by-commit",
 )
 
 
