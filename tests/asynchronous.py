@@ -20,6 +20,6 @@ def asynchronous(test: Callable[P, Coroutine[object, object, None]]) -> Callable
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, f"left behind: {left}"
 
-        asyncio.run(watched(), debug=True)
+        asyncio.run(watched())
 
     return run
