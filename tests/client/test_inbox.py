@@ -9,9 +9,11 @@ import pytest
 from msgspec import structs
 
 from coterie.client.api import AddMembers, RemoveMember, Result, SendText
-from coterie.client.intent import Change, Newcomer
+from coterie.client.intent import Change, Newcomer, Say
+from coterie.client.key_packages import KEPT_ON_SERVER
 from coterie.client.log import Halt
 from coterie.client.room_policy import room_state_of
+from coterie.content import Text, encode
 from coterie.errors import StorageError
 from coterie.identity import AccountKey
 from coterie.secret import Secret
@@ -19,7 +21,7 @@ from coterie.server.writing import Transaction
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
 from tests.client import people
-from tests.client.house import House, Lie, Person, house_in, pair_in, passing, until
+from tests.client.house import House, Lie, Person, error_of, house_in, pair_in, passing, until
 
 
 @asynccontextmanager
@@ -191,6 +193,72 @@ async def test_who_was_removed_and_added_anew_while_away_reads_both_and_goes_on(
 
 
 @asynchronous
+async def test_who_is_removed_and_added_anew_while_connected_stays_on_the_list(
+    tmp_path: Path,
+) -> None:
+    """He read that he was removed, and took himself off the list on which he was again."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        house.is_mute = True
+        await alice.ask(RemoveMember("ops", "bobb"))
+        removed_at = alice.log.cursor
+        await passing(house.clock, _again(alice))
+        house.connection("bobb").tell(f.LogGrew(alice.log.group_id, (), removed_at))
+        await until(lambda: bobb.log.halt is Halt.OPEN and bobb.log.cursor > removed_at)
+        house.is_mute = False
+        await bobb.say("hello again")
+        await alice.in_step()
+        assert await alice.texts() == ["hello again"]
+        assert not house.asked(f.ChangeList, "bobb")
+
+
+@asynchronous
+async def test_what_was_never_posted_waits_on_when_a_device_is_added_anew(tmp_path: Path) -> None:
+    """What was posted may be in the log, where a newcomer cannot read: that is told, and not said twice."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        house.lies_to("bobb", f.Post, f.Ahead(0))
+        waiting = bobb.say_later("posted")
+        await until(lambda: bobb.log.halt is Halt.LOST)
+        house.tells_the_truth()
+        later = bobb.rooms.enqueue(bobb.log.group_id, Say(encode(Text("never posted", 0))))
+        await alice.ask(RemoveMember("ops", "bobb"))
+        await passing(house.clock, _again(alice))
+        error = await error_of(waiting)
+        assert "added to the room anew" in str(error)
+        await later.placed
+        await alice.in_step()
+        assert await alice.texts() == ["never posted"]
+
+
+@asynchronous
+async def test_an_invitation_of_last_resort_cannot_be_shown_again_after_a_removal(
+    tmp_path: Path,
+) -> None:
+    """Its key stays, so it would open: the server could put a removed member back into his past."""
+    async with house_in(tmp_path) as house:
+        alice, bobb = house.person("alice"), house.person("bobb")
+        async with bobb.online(), alice.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages)) == 6)
+            await house.clock.advance(1.0)
+            now = house.clock.now()
+            for _ in range(KEPT_ON_SERVER):
+                house.shared.store.do(lambda t: t.directory.take_key_packages("bobb"), now)
+            house.is_mute = True
+            await alice.create("bobb")
+            inbox, _ = house.shared.store.reading.inbox(bobb.account.device, 0)
+            house.is_mute = False
+            house.connection("bobb").tell(f.InboxGrew())
+            await bobb.in_step()
+            assert bobb.log.healed_at > 0  # others may come by the same key: he heals at once
+            await alice.in_step()
+            await passing(house.clock, asyncio.create_task(alice.ask(RemoveMember("ops", "bobb"))))
+            await until(lambda: bobb.log.halt is Halt.REMOVED)
+            house.lie = _inboxes("bobb", structs.replace(inbox.items[0], number=9), first=1)
+            house.connection("bobb").tell(f.InboxGrew())
+            await until(lambda: any("welcome-epoch" in notice for notice in bobb.notices))
+            assert bobb.log.halt is Halt.REMOVED
+
+
+@asynchronous
 async def test_a_disk_that_is_full_when_an_invitation_comes_loses_nothing(tmp_path: Path) -> None:
     async with invited_in(tmp_path) as (house, alice, bobb, _), bobb.online():
         rooms = bobb.rooms
@@ -213,12 +281,12 @@ async def test_a_disk_that_is_full_when_an_invitation_comes_loses_nothing(tmp_pa
         assert await alice.texts() == ["hello"]
 
 
-def _inboxes(name: str, *items: f.InboxItem) -> Lie:
+def _inboxes(name: str, *items: f.InboxItem, first: int = 0) -> Lie:
     """The server's answer to the first look, and to each later one what is left."""
 
     def lie(body: f.RequestBody, who: str) -> f.ReplyBody | None:
         if not (isinstance(body, f.FetchInbox) and who == name):
             return None
-        return f.Inbox(items if body.after == 0 else ())
+        return f.Inbox(items if body.after == first else ())
 
     return lie

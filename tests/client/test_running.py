@@ -107,6 +107,11 @@ async def test_a_lost_connection_is_told_once_and_its_return_once(tmp_path: Path
         house.is_down = False
         await house.clock.advance(100.0)
         assert alice.notices[1:] == ["connected again"]
+        house.go_down()
+        await house.clock.advance(100.0)
+        house.is_down = False
+        await house.clock.advance(100.0)
+        assert alice.notices[2:] == [alice.notices[0], "connected again"]
 
 
 @asynchronous

@@ -111,6 +111,10 @@ async def test_after_a_new_generation_all_key_packages_are_made_anew(tmp_path: P
             assert not new & old
         replaces = [upload.replace for upload in house.asked(f.UploadKeyPackages)]
         assert replaces[PARTS:] == [True, False, False]
+        async with alice.online():  # it is known from now on
+            await house.clock.advance(100.0)
+        later = house.asked(f.UploadKeyPackages)[2 * PARTS :]
+        assert not any(upload.replace for upload in later)
 
 
 @asynchronous
