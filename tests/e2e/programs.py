@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ DEADLINE_S = (
     40.0  # for whatever must happen; a machine under load takes ten times as long as an idle one
 )
 COTERIE = (sys.executable, "-P", "-m", "coterie")
+# Where there is util-linux, who kills the tests ends their processes too: no fixture would.
+_MORTAL = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Program:
         self.err: list[str] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(  # noqa: S603
-            [*command, *words],
+            [*_MORTAL, *command, *words],
             stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
