@@ -77,6 +77,9 @@ def test_a_sender_whose_leaf_is_blank_is_refused() -> None:
     for is_public in (True, False):
         with refuses("sender-blank"):
             process(room["bobb"], forge.forge(ghost, Remove(0), is_public=is_public))
+    unopenable = forge.forge(ghost, b"hi", is_public=False)
+    with refuses("sender-blank"):  # seen before a key is made for it
+        process(room["bobb"], unopenable[:-1] + bytes([unopenable[-1] ^ 1]))
     beyond = replace(room["carol"], own_leaf_index=2**32 - 1)
     with refuses("sender-blank"):
         process(room["bobb"], forge.forge(beyond, Remove(0)))

@@ -67,6 +67,16 @@ def test_any_public_key_is_taken_or_refused_by_its_rule(
         suite.encrypt_with_label(public, b"label", b"", b"plaintext")
 
 
+@pytest.mark.parametrize("number", [2, 5, 7])
+def test_a_compressed_point_is_refused_though_it_is_one(number: int) -> None:
+    """Two encodings of one key would pass for two keys where keys must differ."""
+    suite = SUITES[number]
+    _, public = suite.hpke.generate_key_pair()
+    x, y = public[1 : 1 + len(public) // 2], public[1 + len(public) // 2 :]
+    with refuses("encapsulation-key"):
+        suite.check_encapsulation_key(bytes([2 + y[-1] % 2]) + x)
+
+
 @EACH
 @settings(max_examples=60, deadline=None)
 @given(public=st.binary(max_size=140), signature=st.binary(max_size=140), swap=st.booleans())

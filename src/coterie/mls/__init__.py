@@ -18,6 +18,7 @@ knows the time. What others broke raises RemoteProtocolError, mostly RuleViolati
 How to use it is docs/how-to/use-mls.md, which section is in which file docs/reference/mls-rfc-map.md.
 """
 
+from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation, StorageError
 from coterie.mls.credential import BasicCredential, Credential, UnknownCredential, X509Credential
 from coterie.mls.extension import (
     Capabilities,
@@ -57,12 +58,19 @@ from coterie.mls.proposals import (
     Remove,
     Update,
 )
-from coterie.mls.psk import ExternalPsk, PreSharedKeyId, PskNotAvailable, ResumptionPsk
+from coterie.mls.psk import (
+    ExternalPsk,
+    PreSharedKeyId,
+    PskNotAvailable,
+    ResumptionPsk,
+    ResumptionUsage,
+)
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.storage import Changes, changes, load, rows
 from coterie.mls.suites import DEFAULT_SUITE, SUITES, CipherSuite, suite_of
 from coterie.mls.treekem import PathNotReadable
 from coterie.mls.x509 import certificates
+from coterie.secret import Secret
 
 __all__ = [
     "DEFAULT_SUITE",
@@ -87,6 +95,7 @@ __all__ = [
     "KeyPackageBundle",
     "LeafNode",
     "Lifetime",
+    "LocalProtocolError",
     "Member",
     "NewLeaf",
     "PathNotReadable",
@@ -101,12 +110,17 @@ __all__ = [
     "RatchetTree",
     "ReInit",
     "Received",
+    "RemoteProtocolError",
     "Remove",
     "RequiredCapabilities",
     "ResumptionPsk",
+    "ResumptionUsage",
+    "RuleViolation",
+    "Secret",
     "Sender",
     "SenderType",
     "Standing",
+    "StorageError",
     "TakeAll",
     "UnknownCredential",
     "Update",

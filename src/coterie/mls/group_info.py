@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.errors import RuleViolation
 from coterie.mls import key_schedule, validation
 from coterie.mls.codec import encode_opaque
 from coterie.mls.extension import Extension, ExtensionType, find_extension
@@ -65,7 +65,7 @@ def verified_tree(
     context = group_info.group_context
     encoded = find_extension(group_info.extensions, ExtensionType.RATCHET_TREE) or ratchet_tree
     if encoded is None:
-        raise RemoteProtocolError("the GroupInfo has no ratchet tree, and none was given")
+        raise RuleViolation("ratchet-tree-missing", "the GroupInfo has none, and none was given")
     tree = RatchetTree.decode(suite, encoded)
     group_info.verify(suite, signer_leaf(group_info, tree).signature_key)
     if tree.tree_hash() != context.tree_hash:

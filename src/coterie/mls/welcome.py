@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.errors import RuleViolation
 from coterie.mls.codec import (
     Reader,
     decode,
@@ -134,9 +134,10 @@ class Welcome:
         self, suite: CipherSuite, reference: bytes, init_private: Secret
     ) -> GroupSecrets:
         """What is for the key package of that reference. Raises RemoteProtocolError."""
+        # "If no such field exists ... return an error" (section 12.4.3.1)
         mine = next((s for s in self.secrets if s.new_member == reference), None)
         if mine is None:
-            raise RemoteProtocolError("the Welcome is not for this key package")
+            raise RuleViolation("welcome-recipient", "it is not for this key package")
         sealed = mine.encrypted_group_secrets
         opened = suite.decrypt_with_label(
             init_private,
