@@ -33,10 +33,13 @@ def encode_uint64(value: int) -> bytes:
     return value.to_bytes(8, "big")
 
 
+_SHORT = tuple(length.to_bytes(1, "big") for length in range(2**6))
+
+
 def encode_length(length: int) -> bytes:
     """The header of a variable-length vector, in its shortest form: section 2.1.2."""
     if length < 2**6:
-        return length.to_bytes(1, "big")
+        return _SHORT[length]
     if length < 2**14:
         return (length | 0x4000).to_bytes(2, "big")
     if length <= MAX_LENGTH:
@@ -110,7 +113,11 @@ class Reader:
 
     def length(self) -> int:
         """The header of a variable-length vector."""
-        first = self.uint8()
+        position = self._position
+        if position >= self._end:
+            raise RemoteProtocolError("1 bytes wanted, 0 left")
+        first = self._data[position]
+        self._position = position + 1
         prefix, length = first >> 6, first & 0x3F
         if prefix == 0:
             return length

@@ -1,8 +1,8 @@
 """Commits and update paths as structures: RFC 9420 sections 7.6 and 12.4."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from coterie.mls.codec import Reader, encode_opaque, encode_optional, encode_vector
+from coterie.mls.codec import Reader, encode_opaque, encode_optional, encode_vector, keep_encoding
 from coterie.mls.leaf_node import LeafNode
 from coterie.mls.proposals import ProposalOrRef, encode_proposal_or_ref, read_proposal_or_ref
 
@@ -66,14 +66,18 @@ class Commit:
 
     proposals: tuple[ProposalOrRef, ...]
     path: UpdatePath | None
+    _encoded: bytes = field(default=b"", init=False, repr=False, compare=False)  # kept, once known
 
     def encode(self) -> bytes:
-        """The wire form."""
-        return encode_vector(map(encode_proposal_or_ref, self.proposals)) + encode_optional(
-            self.path.encode() if self.path else None
-        )
+        """The wire form, which its signature, its transcript hash and its tag all cover."""
+        if not self._encoded:
+            path = encode_optional(self.path.encode() if self.path else None)
+            keep_encoding(self, encode_vector(map(encode_proposal_or_ref, self.proposals)) + path)
+        return self._encoded
 
     @classmethod
     def decode(cls, reader: Reader) -> "Commit":
         """Takes it from the wire."""
-        return cls(reader.vector(read_proposal_or_ref), reader.optional(UpdatePath.decode))
+        start = reader.position
+        commit = cls(reader.vector(read_proposal_or_ref), reader.optional(UpdatePath.decode))
+        return keep_encoding(commit, reader.since(start))

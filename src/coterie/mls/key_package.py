@@ -42,11 +42,11 @@ class KeyPackage:
     leaf_node: LeafNode
     extensions: tuple[Extension, ...] = ()
     signature: bytes = b""
-    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)  # kept
+    _encoded: bytes = field(default=b"", init=False, repr=False, compare=False)  # kept, once known
     _is_verified: bool = field(default=False, init=False, repr=False, compare=False)  # its two
 
     def _tbs(self) -> bytes:
-        if self._encoded is not None:
+        if self._encoded:
             return self._encoded[: -len(encode_opaque(self.signature))]
         return (
             encode_uint16(self.version)
@@ -58,9 +58,9 @@ class KeyPackage:
 
     def encode(self) -> bytes:
         """The wire form."""
-        if self._encoded is None:
+        if not self._encoded:
             keep_encoding(self, self._tbs() + encode_opaque(self.signature))
-        return self._encoded or b""
+        return self._encoded
 
     @classmethod
     def decode(cls, reader: Reader) -> "KeyPackage":

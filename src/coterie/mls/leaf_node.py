@@ -50,10 +50,10 @@ class LeafNode:
     lifetime: Lifetime | None = None
     parent_hash: bytes | None = None
     signature: bytes = b""
-    _encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)  # kept
+    _encoded: bytes = field(default=b"", init=False, repr=False, compare=False)  # kept, once known
 
     def _unsigned(self) -> bytes:
-        if self._encoded is not None:
+        if self._encoded:
             return self._encoded[: -len(encode_opaque(self.signature))]
         parts = [
             encode_opaque(self.encryption_key),
@@ -71,9 +71,9 @@ class LeafNode:
 
     def encode(self) -> bytes:
         """The wire form."""
-        if self._encoded is None:
+        if not self._encoded:
             keep_encoding(self, self._unsigned() + encode_opaque(self.signature))
-        return self._encoded or b""
+        return self._encoded
 
     @classmethod
     def decode(cls, reader: Reader) -> "LeafNode":

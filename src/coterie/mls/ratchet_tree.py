@@ -247,17 +247,15 @@ class RatchetTree:
 
     def with_nodes(self, changed: Iterable[tuple[int, Node | None]]) -> "RatchetTree":
         """With these nodes in place of what was there; of two for one place the later."""
-        nodes, hashes = list(self.nodes), list(self._hashes)
+        nodes, hashes, root = list(self.nodes), list(self._hashes), self.root
         changes = []
         for x, node in changed:
             if nodes[x] is not node:
                 changes.append((nodes[x], node))
             nodes[x] = node
             hashes[x] = None
-            for ancestor in tree_math.direct_path(x, self.width):
-                if hashes[ancestor] is None:
-                    break
-                hashes[ancestor] = None
+            while x != root and hashes[x := tree_math.parent(x)] is not None:
+                hashes[x] = None
         return self._changed(nodes, hashes, changes)
 
     def with_leaves_added(

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -125,8 +126,7 @@ class CipherSuite:
         self, secret: Secret, label: bytes, context: bytes, length: int
     ) -> Secret:
         """``ExpandWithLabel``: section 8."""
-        label = b"MLS 1.0 " + label
-        info = length.to_bytes(2, "big") + encode_opaque(label) + encode_opaque(context)
+        info = length.to_bytes(2, "big") + _label(label) + encode_opaque(context)
         key, name = secret.expose(), self.hash_name
         block = hmac.digest(key, info + b"\x01", name)
         if length <= self.nh:
@@ -202,12 +202,17 @@ class CipherSuite:
         self.hpke.kem.load_public(public)
 
 
+@lru_cache(maxsize=128)  # the RFC's, and those of exports
+def _label(label: bytes) -> bytes:
+    return encode_opaque(b"MLS 1.0 " + label)
+
+
 def _sign_content(label: bytes, content: bytes) -> bytes:
-    return encode_opaque(b"MLS 1.0 " + label) + encode_opaque(content)
+    return _label(label) + encode_opaque(content)
 
 
 def _encrypt_context(label: bytes, context: bytes) -> bytes:
-    return encode_opaque(b"MLS 1.0 " + label) + encode_opaque(context)
+    return _label(label) + encode_opaque(context)
 
 
 _ED25519 = _Ed25519()
