@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from coterie.client.link import BACK_OFF_CAP_S, STABLE_AFTER_S, BackOff, Link
+from coterie.client.link import BACK_OFF_CAP_S, HURRIED_S, STABLE_AFTER_S, BackOff, Link
 from coterie.errors import (
     CoterieError,
     LocalProtocolError,
@@ -232,3 +232,30 @@ async def test_link_is_started_once() -> None:
     async with world.link as link:
         with pytest.raises(LocalProtocolError):
             link.start()
+
+
+@asynchronous
+async def test_who_waits_need_not_wait_for_the_back_off() -> None:
+    world = Linked()
+    world.network.listen = nobody_listens
+    async with world.link:
+        await world.clock.advance(600)  # the back-off has grown to its cap
+        tried = len(world.network.attempts)
+        world.network.listen = world.listen
+        world.link.hurry()
+        await world.clock.advance(HURRIED_S)
+        assert len(world.network.attempts) == tried + 1
+        assert world.link.status == "connected"
+
+
+@asynchronous
+async def test_hurry_is_not_more_than_an_attempt_a_second() -> None:
+    world = Linked()
+    world.network.listen = nobody_listens
+    async with world.link:
+        await world.clock.advance(600)
+        tried = len(world.network.attempts)
+        for _ in range(100):
+            world.link.hurry()
+            await world.clock.advance(0.05)
+        assert len(world.network.attempts) - tried <= 5 / HURRIED_S + 1

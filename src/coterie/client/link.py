@@ -24,6 +24,7 @@ log = get_logger()
 BACK_OFF_BASE_S = 1.0
 BACK_OFF_CAP_S = 60.0  # what a person waits at most after the server is back
 STABLE_AFTER_S = 30.0  # a connection that lived this long was a good one
+HURRIED_S = 1.0  # between attempts while a person waits: a server that is back is found at once
 
 
 class BackOff:
@@ -76,6 +77,7 @@ class Link:
         self._error: CoterieError | None = None  # the last one
         self._is_stopped = False  # for good
         self._changed = asyncio.Event()  # set while connected or stopped
+        self._hurried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -83,6 +85,10 @@ class Link:
         if self._task is not None or self._is_stopped:
             raise LocalProtocolError("a link is started once")
         self._task = asyncio.create_task(self._run(), name="coterie-link")
+
+    def hurry(self) -> None:
+        """Somebody waits: the next attempt is made within a second, whatever the back-off says."""
+        self._hurried.set()
 
     async def close(self) -> None:
         """Ends the connection in order. Who waits gets Unavailable."""
@@ -169,7 +175,18 @@ class Link:
             delay_s = back_off.next_delay_s(wait_s, lived_s)
             log.debug("disconnected", error=type(error).__name__, retry_in_s=round(delay_s, 1))
             self._on_disconnected(error)
-            await sleep(self._seams.clock, delay_s)
+            await self._rest(delay_s, wait_s)
+
+    async def _rest(self, delay_s: float, wait_s: float) -> None:
+        """Until the next attempt is due; sooner where somebody waits, but never sooner than the server asked for."""
+        least_s = min(delay_s, max(wait_s, HURRIED_S))
+        await sleep(self._seams.clock, least_s)
+        timer = self._seams.clock.call_later(delay_s - least_s, self._hurried.set)
+        try:
+            await self._hurried.wait()
+        finally:
+            timer.cancel()
+            self._hurried.clear()
 
     async def _connect(self) -> Connection:
         connection = await Connection.open(

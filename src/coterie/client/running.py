@@ -137,6 +137,8 @@ class Running:
         hopeless: asyncio.Future[CoterieError] = asyncio.get_running_loop().create_future()
         self._waiters.add(hopeless)
         self._tell_waiters()
+        if self.link.connection is None:
+            self.link.hurry()
         try:
             async with timeout(self._seams.clock, timeout_s):
                 either: list[asyncio.Future[Any]] = [future, hopeless]
