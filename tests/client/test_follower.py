@@ -53,6 +53,30 @@ async def test_a_head_that_is_named_while_a_fetch_is_under_way_is_read_too(tmp_p
 
 
 @asynchronous
+async def test_a_head_that_is_told_before_the_subscription_is_answered_is_read_too(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def gate(body: f.RequestBody, name: str) -> None:
+            if isinstance(body, f.Subscribe) and name == "bobb":
+                reached.set()
+                await go_on.wait()
+
+        house.is_mute, house.gate = True, gate
+        house.cut("bobb")
+        await house.clock.advance(1.0)
+        await reached.wait()  # the answer is made, and under way
+        await alice.say("one")
+        house.connection("bobb").tell(f.LogGrew(alice.log.group_id, (), alice.log.cursor))
+        await house.clock.advance(0.0)
+        go_on.set()
+        await bobb.in_step()
+        assert await bobb.texts() == ["one"]
+
+
+@asynchronous
 async def test_a_head_far_away_costs_one_fetch(tmp_path: Path) -> None:
     async with pair_in(tmp_path) as (house, alice, bobb):
         before = len(house.asked(f.Fetch, "bobb"))

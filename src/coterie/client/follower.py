@@ -188,7 +188,9 @@ class Follower:
                 self._rooms.lost(self._group_id, f"{where.cursor - head} entries")
                 return False
             case Subscribed(head, count):
-                self._head = head
+                self._head = max(
+                    self._head, head
+                )  # more may have been told before this answer came
                 if where.halt is Halt.JOINING:
                     self._rooms.posts_counted(self._group_id, count)
                 elif count < where.landed:
