@@ -9,7 +9,7 @@ from typing import Any
 
 @contextmanager
 def at_most(calls: int, of: FunctionType | None = None) -> Iterator[None]:
-    """The block may call so many functions, Python's and C's, or that one so often. It fails as soon as it does more."""
+    """The block may call so many functions, Python's and C's, or one so often; it fails as soon as it calls more."""
     made = 0
 
     def count(frame: FrameType, event: str, _arg: Any) -> None:
