@@ -1,9 +1,15 @@
 """The group context: RFC 9420 section 8.1."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from coterie.errors import RuleViolation
-from coterie.mls.codec import Reader, encode_opaque, encode_uint16, encode_uint64
+from coterie.mls.codec import (
+    Reader,
+    encode_opaque,
+    encode_uint16,
+    encode_uint64,
+    keep_encoding,
+)
 from coterie.mls.extension import Extension, encode_extensions, read_extensions
 from coterie.mls.leaf_node import MLS10
 
@@ -21,18 +27,22 @@ class GroupContext:
     confirmed_transcript_hash: bytes
     extensions: tuple[Extension, ...] = ()
     version: int = MLS10
+    _encoded: bytes = field(default=b"", init=False, repr=False, compare=False)  # kept, once known
 
     def encode(self) -> bytes:
-        """The wire form."""
-        return (
-            encode_uint16(self.version)
-            + encode_uint16(self.cipher_suite)
-            + encode_opaque(self.group_id)
-            + encode_uint64(self.epoch)
-            + encode_opaque(self.tree_hash)
-            + encode_opaque(self.confirmed_transcript_hash)
-            + encode_extensions(self.extensions)
-        )
+        """The wire form, which every signature of the epoch covers."""
+        if not self._encoded:
+            encoded = (
+                encode_uint16(self.version)
+                + encode_uint16(self.cipher_suite)
+                + encode_opaque(self.group_id)
+                + encode_uint64(self.epoch)
+                + encode_opaque(self.tree_hash)
+                + encode_opaque(self.confirmed_transcript_hash)
+                + encode_extensions(self.extensions)
+            )
+            keep_encoding(self, encoded)
+        return self._encoded
 
     def following(
         self,

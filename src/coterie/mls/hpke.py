@@ -42,6 +42,9 @@ class Kem(Protocol):
     def load_public(self, public: bytes) -> Any:
         """pyca's object. Raises RuleViolation for a key to which one cannot encapsulate."""
 
+    def check_public(self, public: bytes) -> None:
+        """Raises RuleViolation for a key to which one cannot encapsulate."""
+
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         """``Encap``: shared secret and enc."""
 
@@ -111,6 +114,10 @@ class DhkemX25519:
         """From 32 bytes; a point of low order is refused."""
         return _x25519_public(public)
 
+    def check_public(self, public: bytes) -> None:
+        """As in ``load_public``."""
+        _check_x25519(public)
+
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         """RFC 9180 section 4.1."""
         ephemeral = X25519PrivateKey.generate()
@@ -130,26 +137,31 @@ class DhkemX25519:
 # Loading a private key costs a scalar multiplication: its Secret keeps what was loaded, and it is gone with that.
 
 _P = 2**255 - 19
-_LOW_ORDER = frozenset(  # u of all points whose order divides 8, on the curve and on its twist: RFC 7748 section 6.1
-    (
-        0,
-        1,
-        _P - 1,
-        0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
-        0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+_LOW_ORDER = (
+    frozenset(  # all encodings of points whose order divides 8, on the curve and on its twist
+        (u + high).to_bytes(32, "little")
+        for u in (
+            *(0, 1, _P - 1, _P, _P + 1),
+            0x57119FD0DD4E22D8868E1C58C45C44045BEF839C55B1D0B1248C50A3BC959C5F,
+            0x00B8495F16056286FDB1329CEB8D09DA6AC49FF1FAE35616AEB8413B7C7AEBE0,
+        )
+        for high in (0, 2**255)  # the bit that RFC 7748 section 5 has us ignore
     )
 )
 
 
-def _x25519_public(public: bytes) -> X25519PublicKey:
+def _check_x25519(public: bytes) -> None:
+    if len(public) != 32:  # noqa: PLR2004  # RFC 7748
+        raise RuleViolation("encapsulation-key", f"{len(public)} bytes, must be 32")
     # "For X25519 ... implementations MUST check ... whether the Diffie-Hellman shared secret is the all-zero value"
     # (RFC 9180 section 7.1.4): it is so for these points alone, whatever the private key.
-    if (int.from_bytes(public, "little") & (2**255 - 1)) % _P in _LOW_ORDER:
+    if public in _LOW_ORDER:
         raise RuleViolation("encapsulation-key", "a point of low order")
-    try:
-        return X25519PublicKey.from_public_bytes(public)
-    except ValueError as error:
-        raise RuleViolation("encapsulation-key", "no X25519 key to encapsulate to") from error
+
+
+def _x25519_public(public: bytes) -> X25519PublicKey:
+    _check_x25519(public)
+    return X25519PublicKey.from_public_bytes(public)
 
 
 class DhkemP:
@@ -208,6 +220,10 @@ class DhkemP:
         except ValueError as error:
             raise RuleViolation("encapsulation-key", "no point of the curve") from error
 
+    def check_public(self, public: bytes) -> None:
+        """By loading it."""
+        self.load_public(public)
+
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         """RFC 9180 section 4.1."""
         ephemeral = ec.generate_private_key(self._curve)
@@ -255,6 +271,10 @@ class MlKem768X25519:
     def load_public(self, public: bytes) -> pyca.MLKEM768X25519PublicKey:
         """Refuses a point of low order, and an ML-KEM key that fails FIPS 203's check (section 7.2)."""
         return pyca.MLKEM768X25519PublicKey(*_hybrid_public(public))
+
+    def check_public(self, public: bytes) -> None:
+        """By loading it, which is kept."""
+        _hybrid_public(public)
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         """X-Wing's combiner."""

@@ -233,5 +233,6 @@ def _content_aad(message: PrivateMessage | FramedContent) -> bytes:
 
 def _guarded(key: MessageKey, guard: bytes) -> bytes:
     """The nonce with the reuse guard in its first four bytes: section 6.3.1."""
-    first = bytes(a ^ b for a, b in zip(key.nonce[:_REUSE_GUARD_SIZE], guard, strict=True))
-    return first + key.nonce[_REUSE_GUARD_SIZE:]
+    size = _REUSE_GUARD_SIZE
+    first = int.from_bytes(key.nonce[:size], "big") ^ int.from_bytes(guard, "big")
+    return first.to_bytes(size, "big") + key.nonce[size:]

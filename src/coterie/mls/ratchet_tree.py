@@ -196,17 +196,17 @@ class RatchetTree:
             is_there = node is not None and leaf not in excluded
             encoded = encode_optional(node.encode() if node is not None and is_there else None)
             return self.suite.hash(b"\x01" + encode_uint32(leaf) + encoded)
-        children = []
-        for child in (tree_math.left(x), tree_math.right(x)):
-            inside = {leaf for leaf in excluded if tree_math.is_below(2 * leaf, child)}
-            children.append(self._compute_hash(child, inside) if inside else self.tree_hash(child))
+        left = self._child_hash(tree_math.left(x), excluded)
+        right = self._child_hash(tree_math.right(x), excluded)
         if isinstance(node, ParentNode) and excluded:
-            left = tuple(leaf for leaf in node.unmerged_leaves if leaf not in excluded)
-            node = replace(node, unmerged_leaves=left)
+            kept = tuple(leaf for leaf in node.unmerged_leaves if leaf not in excluded)
+            node = replace(node, unmerged_leaves=kept)
         encoded = encode_optional(node.encode() if node is not None else None)
-        return self.suite.hash(
-            b"\x02" + encoded + encode_opaque(children[0]) + encode_opaque(children[1])
-        )
+        return self.suite.hash(b"\x02" + encoded + encode_opaque(left) + encode_opaque(right))
+
+    def _child_hash(self, child: int, excluded: Collection[int]) -> bytes:
+        inside = excluded and {leaf for leaf in excluded if tree_math.is_below(2 * leaf, child)}
+        return self._compute_hash(child, inside) if inside else self.tree_hash(child)
 
     def verify_parent_hashes(self) -> None:
         """Section 7.9.2. Raises RuleViolation for a parent that no child accounts for."""

@@ -6,6 +6,7 @@ no row. Rows hold keys: keep them encrypted.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import TypeVar
 
 from coterie.errors import RemoteProtocolError, StorageError
@@ -74,6 +75,18 @@ class _Difference:
                 self.put[kind + key(k)] = encode(value)
         self.delete += (kind + key(k) for k in old if k not in new)
 
+    def add_nodes(self) -> None:
+        """Rows of the tree, which is too large to be made a mapping of at every commit."""
+        old = self._old.tree.nodes if self._old is not None else ()
+        for x, (before, node) in enumerate(zip_longest(old, self._new.tree.nodes)):
+            if before is node:
+                continue
+            key = _NODE + encode_uint32(x)
+            if node is None:
+                self.delete.append(key)
+            else:
+                self.put[key] = encode_node(node)
+
 
 def rows(group: Group) -> dict[bytes, bytes]:
     """All rows of a group."""
@@ -89,7 +102,7 @@ def changes(old: Group | None, new: Group) -> Changes:
     if old is None or old.epoch_secrets is not new.epoch_secrets:
         differ.put[_SECRETS] = new.epoch_secrets.encode()
     if old is None or old.tree is not new.tree:
-        differ.add(_NODE, _nodes, encode_uint32, encode_node)
+        differ.add_nodes()
     differ.add(_PRIVATE_KEY, lambda g: g.private_keys, encode_uint32, Secret.expose)
     differ.add(_NODE_SECRET, lambda g: g.secret_tree.node_secrets, encode_uint32, Secret.expose)
     differ.add(_RATCHET, lambda g: g.secret_tree.ratchets, _ratchet_key, Ratchet.encode)
@@ -115,10 +128,6 @@ def _head(group: Group) -> bytes:
         + encode_uint32(group.secret_tree.n_leaves)
         + encode_uint32(group.secret_tree.keep_skipped)
     )
-
-
-def _nodes(group: Group) -> dict[int, Node]:
-    return {x: node for x, node in enumerate(group.tree.nodes) if node is not None}
 
 
 def _ratchet_key(ratchet_id: RatchetId) -> bytes:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from coterie.errors import RemoteProtocolError, RuleViolation
 from coterie.mls import hpke
-from coterie.mls.codec import encode_opaque, encode_uint32
+from coterie.mls.codec import encode_opaque, encode_uint16, encode_uint32
 from coterie.secret import Secret
 
 AEAD_TAG_SIZE = 16  # bytes, of all three AEADs
@@ -126,7 +126,7 @@ class CipherSuite:
         self, secret: Secret, label: bytes, context: bytes, length: int
     ) -> Secret:
         """``ExpandWithLabel``: section 8."""
-        info = length.to_bytes(2, "big") + _label(label) + encode_opaque(context)
+        info = _kdf_label(length, label) + encode_opaque(context)
         key, name = secret.expose(), self.hash_name
         block = hmac.digest(key, info + b"\x01", name)
         if length <= self.nh:
@@ -199,12 +199,18 @@ class CipherSuite:
 
     def check_encapsulation_key(self, public: bytes) -> None:
         """Raises RuleViolation for a key to which nobody could encapsulate."""
-        self.hpke.kem.load_public(public)
+        self.hpke.kem.check_public(public)
 
 
 @lru_cache(maxsize=128)  # the RFC's, and those of exports
 def _label(label: bytes) -> bytes:
     return encode_opaque(b"MLS 1.0 " + label)
+
+
+@lru_cache(maxsize=128)
+def _kdf_label(length: int, label: bytes) -> bytes:
+    """The beginning of ``struct KDFLabel``."""
+    return encode_uint16(length) + _label(label)
 
 
 def _sign_content(label: bytes, content: bytes) -> bytes:
