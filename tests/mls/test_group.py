@@ -2,12 +2,14 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 
 from coterie.errors import LocalProtocolError, RuleViolation
 from coterie.mls import (
     Add,
+    BasicCredential,
     CipherSuite,
     CommitReceived,
     Extension,
@@ -320,3 +322,44 @@ def test_a_rule_violation_tells_its_rule() -> None:
     room = Room(ONE, "alice", "bobb")
     with pytest.raises(RuleViolation, match=r"^epoch: 0, the group is in 1$"):
         process(room["bobb"], Room(ONE, "alice").say("alice", b"hi"))
+
+
+# --- another leaf ------------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_commit_changes_what_a_leaf_says_and_the_key_it_signs_with(suite: CipherSuite) -> None:
+    room = Room(suite, "alice", "bobb", "carol")
+    before, now = room["bobb"].own_leaf, new_leaf(suite, "bobb of another house")
+    room.commit("bobb", leaf=now)
+    leaf = room["alice"].tree.leaf(room.index("bobb"))
+    assert leaf is not None
+    assert (leaf.credential, leaf.signature_key) == (now.credential, now.signature_key)
+    assert leaf.signature_key != before.signature_key
+    room.say("bobb", b"signed anew")
+    room.commit("bobb", add=["dave"])  # the GroupInfo too
+
+
+def test_a_leaf_changes_with_a_path_alone() -> None:
+    room = Room(ONE, "alice", "bobb")
+    added = Add(new_bundle(ONE, "carol").key_package)
+    with pytest.raises(LocalProtocolError, match="path"):
+        commit(room["alice"], [added], leaf=new_leaf(ONE, "alice"), force_path=False)
+
+
+def test_a_committer_may_not_take_a_key_that_another_has() -> None:
+    room = Room(ONE, "alice", "bobb")
+    with refuses("signature-key-twice"):
+        commit(room["alice"], leaf=room["bobb"].new_leaf())
+
+
+def test_an_update_changes_what_a_leaf_says_and_not_its_signature_key() -> None:
+    room = Room(ONE, "alice", "bobb")
+    now = replace(room["bobb"].new_leaf(), credential=BasicCredential(b"bobb, married"))
+    group, message = room["bobb"].propose_update(now)
+    room.has("bobb", group)
+    room.commit("alice", by_reference=[room.hear_proposal("bobb", message)])
+    assert room["bobb"].own_leaf.credential == now.credential
+    room.say("bobb", b"hi")
+    with pytest.raises(LocalProtocolError, match="signature key"):
+        room["bobb"].propose_update(new_leaf(ONE, "bobb"))

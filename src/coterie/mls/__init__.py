@@ -67,6 +67,7 @@ from coterie.mls.psk import (
 )
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.storage import Changes, changes, load, rows
+from coterie.mls.suite_choice import best_suite
 from coterie.mls.suites import DEFAULT_SUITE, SUITES, CipherSuite, suite_of
 from coterie.mls.treekem import PathNotReadable
 from coterie.mls.x509 import certificates
@@ -125,6 +126,7 @@ __all__ = [
     "UnknownCredential",
     "Update",
     "X509Credential",
+    "best_suite",
     "branch",
     "certificates",
     "changes",

@@ -232,21 +232,31 @@ class Group:
         return replace(after, own_proposals=(*after.own_proposals, (message, own))), message
 
     def propose_update(
-        self, *, authenticated_data: bytes = b"", is_public: bool = False
+        self,
+        leaf: NewLeaf | None = None,
+        *,
+        authenticated_data: bytes = b"",
+        is_public: bool = False,
     ) -> tuple["Group", bytes]:
-        """An Update of our own leaf to a fresh key, whose private part waits here for the commit: section 12.1.2."""
+        """An Update of our own leaf to a fresh key, whose private part waits here for the commit: section 12.1.2.
+
+        ``leaf`` is what it says from now on, where that changes; for another signature key ``commit`` oneself, since
+        which of two to sign with would hang on what others commit: LocalProtocolError.
+        """
+        leaf = leaf or self.new_leaf()
+        if leaf.signature_key != self.own_leaf.signature_key:
+            raise LocalProtocolError("an Update keeps the signature key; a commit can change it")
         private, public = self.suite.hpke.generate_key_pair()
-        own = self.own_leaf
-        leaf = LeafNode(
+        leaf_node = LeafNode(
             public,
-            own.signature_key,
-            own.credential,
-            own.capabilities,
+            leaf.signature_key,
+            leaf.credential,
+            leaf.capabilities,
             LeafNodeSource.UPDATE,
-            own.extensions,
+            leaf.extensions,
         ).signed(self.suite, self.signature_private, self.group_id, self.own_leaf_index)
         after, message = self.propose(
-            Update(leaf), authenticated_data=authenticated_data, is_public=is_public
+            Update(leaf_node), authenticated_data=authenticated_data, is_public=is_public
         )
         keys = MappingProxyType({**self.update_keys, public: private})
         return replace(after, update_keys=keys), message

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from coterie.errors import LocalProtocolError
 from coterie.mls import key_schedule, message_protection, tree_math, treekem, validation
 from coterie.mls.commit import Commit, HpkeCiphertext, UpdatePath
 from coterie.mls.extension import Extension
@@ -20,6 +21,7 @@ from coterie.mls.group import Group
 from coterie.mls.group_context import GroupContext
 from coterie.mls.group_info import make_group_info
 from coterie.mls.group_process import next_epoch, own_keys
+from coterie.mls.key_package import NewLeaf
 from coterie.mls.policy import Proposed
 from coterie.mls.proposal_list import Applied, apply_proposals, resolve
 from coterie.mls.proposals import Add, Proposal, ProposalOrRef, Reference
@@ -71,6 +73,7 @@ def commit(  # noqa: PLR0913  # what a committer can choose
     *,
     by_reference: Sequence[bytes] = (),
     force_path: bool = True,
+    leaf: NewLeaf | None = None,
     authenticated_data: bytes = b"",
     group_info_extensions: Sequence[Extension] = (),
     is_public: bool = False,
@@ -81,11 +84,15 @@ def commit(  # noqa: PLR0913  # what a committer can choose
     """The group with its handshake ratchet advanced, and the commit with what follows from it.
 
     ``by_reference`` are references of standing proposals. A path is made unless ``force_path`` is off and the
-    proposals need none. ``padding`` is in bytes, of a PrivateMessage. With ``now``, seconds since 1970, each added
-    leaf must be within its lifetime. Raises RuleViolation where the RFC or the policy refuses the result,
-    PskNotAvailable where a PSK is not here.
+    proposals need none. ``leaf`` is what our own says from now on, where that changes: another credential, other
+    capabilities or extensions, another signature key; it needs the path. ``padding`` is in bytes, of a
+    PrivateMessage. With ``now``, seconds since 1970, each added leaf must be within its lifetime.
+
+    Raises RuleViolation where the RFC or the policy refuses the result, PskNotAvailable where a PSK is not here.
     """
     group.check_open()
+    if leaf is not None and not force_path:
+        raise LocalProtocolError("another leaf comes with a path")
     committer = Sender(SenderType.MEMBER, group.own_leaf_index)
     items = (*map(Reference, by_reference), *proposals)
     proposed = resolve(group, Commit(items, None), committer)
@@ -98,6 +105,7 @@ def commit(  # noqa: PLR0913  # what a committer can choose
         group,
         Prepared(items, proposed, applied, psk_secret),
         with_path=force_path or validation.needs_path(proposed),
+        leaf=leaf,
         authenticated_data=authenticated_data,
         group_info_extensions=group_info_extensions,
         is_public=is_public,
@@ -106,11 +114,12 @@ def commit(  # noqa: PLR0913  # what a committer can choose
     )
 
 
-def make_commit(
+def make_commit(  # noqa: PLR0913  # what ``commit`` was told
     group: Group,
     prepared: Prepared,
     *,
     with_path: bool = True,
+    leaf: NewLeaf | None = None,
     authenticated_data: bytes = b"",
     group_info_extensions: Sequence[Extension] = (),
     is_public: bool = False,
@@ -119,16 +128,17 @@ def make_commit(
 ) -> tuple[Group, PendingCommit]:
     """The second half of ``commit``, for who has looked at the proposals already."""
     suite, applied = group.suite, prepared.applied
+    leaf = leaf or group.new_leaf()
     tree, extensions = applied.tree, applied.extensions
     private_keys = own_keys(group, applied)
     commit_secret, path, new_path = Secret(bytes(suite.nh)), None, None
     if with_path:
-        new_path = treekem.new_path(
-            suite, tree, group.own_leaf_index, group.new_leaf(), group.group_id
-        )
+        new_path = treekem.new_path(suite, tree, group.own_leaf_index, leaf, group.group_id)
         validation.check_leaf_node(suite, new_path.leaf_node, extensions)
         group.policy.check_leaf(new_path.leaf_node, group.own_leaf)
         tree, commit_secret = new_path.tree, new_path.commit_secret
+        validation.check_unique_keys(tree)
+        validation.check_credentials_supported(tree)
         path = sealed_path(group.context, new_path, group.own_leaf_index, applied.added, extensions)
         gone = tree_math.direct_path(2 * group.own_leaf_index, tree.width)
         private_keys = {x: key for x, key in private_keys.items() if x not in gone}
@@ -157,6 +167,7 @@ def make_commit(
         confirmed.confirmation_tag,
         applied.reinit,
     )
+    after = replace(after, signature_private=leaf.signature_private)
     welcome = None
     if applied.added:
         info = make_group_info(after, group_info_extensions, with_tree=tree_in_welcome)
