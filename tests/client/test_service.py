@@ -141,7 +141,7 @@ async def test_admins_add_and_remove_and_say_who_is_one_and_others_may_not(tmp_p
                 assert "only an admin" in str(error)
             await alice.ask(api.SetAdmin("ops", "bobb"))
             await bobb.in_step()
-            assert await members(bobb) == {"alice": (True, "met"), "bobb": (True, "self")}
+            assert await members(bobb) == {"alice": (True, "believed"), "bobb": (True, "self")}
             await passing(
                 house.clock, asyncio.create_task(bobb.ask(api.AddMembers("ops", ("carol",))))
             )
@@ -157,6 +157,29 @@ async def test_admins_add_and_remove_and_say_who_is_one_and_others_may_not(tmp_p
             assert str(error) == "you are no longer in this room"
             await alice.in_step()
             assert set(await members(alice)) == {"alice", "bobb"}
+
+
+@asynchronous
+async def test_whom_a_compared_member_brings_in_is_met_and_all_others_are_believed(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        carol = house.person("carol")
+        async with carol.online():
+            await supplied(house, 3)
+            await alice.ask(api.VerifyAccount("bobb"))
+            await bobb.ask(api.VerifyAccount("alice", compared=True))
+            await passing(
+                house.clock, asyncio.create_task(alice.ask(api.AddMembers("ops", ("carol",))))
+            )
+            await bobb.in_step()
+            await carol.in_step()
+            seen = [await members(person) for person in (alice, bobb, carol)]
+            pins = [{name: pin for name, (_, pin) in found.items()} for found in seen]
+            assert pins[0] == {"alice": "self", "bobb": "believed", "carol": "believed"}
+            assert pins[1] == {"alice": "compared", "bobb": "self", "carol": "met"}
+            # carol's first room could be one of accounts that the server made up
+            assert pins[2] == {"alice": "believed", "bobb": "believed", "carol": "self"}
 
 
 @asynchronous

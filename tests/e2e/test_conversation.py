@@ -154,14 +154,12 @@ def test_rooms_and_members_are_listed_for_people_and_programs(alice: Person, bob
     assert [m["name"] for m in by_id] == ["alice", "bobb"]
 
 
-def test_who_was_added_by_name_alone_is_believed_and_who_was_there_before_is_met(
-    alice: Person, bobb: Person
-) -> None:
-    """An own commit is no member who knew the key: bobb was shown to alice as one whom somebody vouched for."""
+def test_who_is_known_by_name_alone_is_believed_on_both_sides(alice: Person, bobb: Person) -> None:
+    """Neither an own commit nor one's first room vouches: bobb was shown to alice as one whom somebody had met."""
     alices = {m["name"]: m["pin"] for m in alice.does("room", "members", "ops", "--json").results}
     bobbs = {m["name"]: m["pin"] for m in bobb.does("room", "members", "ops", "--json").results}
     assert alices == {"alice": "self", "bobb": "believed"}
-    assert bobbs == {"alice": "met", "bobb": "self"}
+    assert bobbs == {"alice": "believed", "bobb": "self"}
     assert "! unverified" in alice.does("room", "members", "ops").out
 
 

@@ -13,7 +13,7 @@ from coterie.client.log import Halt
 from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
 from coterie.client.position import Position
 from coterie.client.position import decode as decode_position
-from coterie.client.room_policy import ROOM_POLICY, check_joined, room_state_of
+from coterie.client.room_policy import ROOM_POLICY, check_joined, leaf_identity, room_state_of
 from coterie.client.rooms import Rooms
 from coterie.client.store import Store
 from coterie.errors import RemoteProtocolError, RuleViolation
@@ -95,7 +95,7 @@ class Inbox:
             if not is_last_resort:
                 self._key_packages.used(bundle)
 
-        self._rooms.join(group, position, used)
+        self._rooms.join(group, position, leaf_identity(opened.signer_leaf).name, used)
         log.info("joined", group=short(group.group_id), epoch=group.epoch)
         if is_last_resort:  # others may be added by the same one: its keys are renewed at once
             self._rooms.enqueue(group.group_id, Change())

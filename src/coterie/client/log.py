@@ -233,7 +233,7 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
             raise RuleViolation("message-id-reused")
         received, where = open_entry(log.group, entry)
     except PathNotReadable as stuck:
-        author = _account_of(log.group, entry.device)
+        author = account_of(log.group, entry.device)
         text = f"a commit by {author} does not open here ({stuck}); this device is stuck and sends nothing here"
         line = Line(entry.seq, entry.message_id, Event.STUCK, text)
         if log.halt is Halt.STUCK:
@@ -242,7 +242,7 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
     except RemoteProtocolError as error:
         return _dead(log, entry, error)
     happenings: list[Happening] = []
-    if log.halt is Halt.STUCK and _account_of(log.group, entry.device) == log.stuck_by:
+    if log.halt is Halt.STUCK and account_of(log.group, entry.device) == log.stuck_by:
         if isinstance(received, CommitReceived):
             return Step(log)  # of the author's two commits either may count: the others will tell
     elif (
@@ -331,7 +331,7 @@ def _open_again(log: GroupLog) -> GroupLog:
 def _dead(log: GroupLog, entry: Entry, error: RemoteProtocolError) -> Step:
     if log.halt is Halt.STUCK:
         return Step(log)  # all that follows a commit that we could not take is closed to us
-    account = _account_of(log.group, entry.device)
+    account = account_of(log.group, entry.device)
     who = _who(log.group, entry.device)
     unopened = (*log.unopened, account)[-UNOPENED_BEFORE_WARNING:]
     text = f"an entry by {who} does not count ({error})"
@@ -417,7 +417,8 @@ def next_posts(log: GroupLog) -> tuple[tuple[int, Outgoing, Sealed], ...]:
     return tuple(posts)
 
 
-def _account_of(group: Group, device: bytes) -> str:
+def account_of(group: Group, device: bytes) -> str:
+    """The account of a member's device; empty for what is none."""
     found = next(
         (
             leaf_identity(m.leaf_node)
@@ -430,7 +431,7 @@ def _account_of(group: Group, device: bytes) -> str:
 
 
 def _who(group: Group, device: bytes) -> str:
-    account = _account_of(group, device)
+    account = account_of(group, device)
     return (
         f"{account}'s device {device.hex()[:8]}"
         if account

@@ -36,18 +36,23 @@ class People:
         self._account = account
         self.version = 0  # another one after each change of what is held
 
-    def meet(self, group: Group, before: Group | None, now: float) -> list[str]:
+    def meet(self, group: Group, before: Group | None, by: str, now: float) -> list[str]:
         """Pins the accounts of a room; the names of those that come now with another key than the pinned one.
 
-        A member vouches for those who were not there ``before``. Inside the transaction that brought them in.
+        Who was brought in is vouched for by ``by``, the account that did it, if we know *its* key by more than the
+        directory's word: else a server could make a whole room of accounts that vouch for each other. Inside the
+        transaction that brought them in.
         """
-        changed = []
+        voucher = self._store.account(by)
+        is_vouched = voucher is not None and voucher.pin.how is not PinnedHow.BELIEVED
         there = _accounts(before).keys() if before is not None else ()
+        changed = []
         for name, key in sorted(_accounts(group).items()):
             if name == self._account.name:
                 continue
             known = self._store.account(name)
-            how = PinnedHow.BELIEVED if name in there else PinnedHow.MET
+            is_brought = is_vouched and name != by and name not in there
+            how = PinnedHow.MET if is_brought else PinnedHow.BELIEVED
             is_pinned = self._pin(name, key, how, now)
             if not is_pinned and known is not None and known.changed_key != key:
                 changed.append(name)

@@ -14,7 +14,7 @@ from coterie.client.account import new_leaf
 from coterie.client.device import Enrolled
 from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
 from coterie.client.intent import Intent, Outgoing, Sealed
-from coterie.client.log import GroupLog, Halt, Step
+from coterie.client.log import GroupLog, Halt, Step, account_of
 from coterie.client.people import People
 from coterie.client.position import Position
 from coterie.client.room_policy import REQUIRED, ROOM_ID_SIZE, ROOM_POLICY, room_state_of
@@ -125,8 +125,10 @@ class Rooms:
         self._save(None, Step(made, (line,)), state.room_id)
         return group.group_id
 
-    def join(self, group: Group, begins: Position, used: Callable[[], None]) -> None:
-        """The log of a group that a Welcome brought; ``used`` deletes the key package, in the same transaction.
+    def join(self, group: Group, begins: Position, by: str, used: Callable[[], None]) -> None:
+        """The log of a group that a Welcome of the account ``by`` brought.
+
+        ``used`` deletes the key package, in the same transaction.
 
         Where we were in it before, what was never posted waits on; what was may be in the log, where we cannot read.
         """
@@ -145,7 +147,7 @@ class Rooms:
                 self._store.forget_log(group.group_id)
 
         room_id = room_state_of(group).room_id
-        self._save(None, Step(joined, dropped), room_id, before=before, is_met=True)
+        self._save(None, Step(joined, dropped), room_id, before=before, met_by=by)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -153,8 +155,8 @@ class Rooms:
         """The log after its next entry, saved."""
         old = self._logs[group_id]
         step = logs.read(old, entry, self._store, self._now())
-        is_ours = entry.device == self._account.device
-        self._save(old, step, is_met=step.is_new_epoch, is_ours=is_ours, has_entry=True)
+        by = account_of(old.group, entry.device) if step.is_new_epoch else None
+        self._save(old, step, met_by=by, has_entry=True)
         log.debug(
             "entry-read",
             group=short(group_id),
@@ -276,8 +278,7 @@ class Rooms:
         room_id: bytes | None = None,
         *,
         before: Callable[[], None] = lambda: None,
-        is_met: bool = False,
-        is_ours: bool = False,
+        met_by: str | None = None,  # the account that may have brought others in
         has_entry: bool = False,
     ) -> None:
         """One transaction; only then is it so in memory, and only then is anybody told."""
@@ -290,10 +291,8 @@ class Rooms:
             if has_entry:
                 self._store.save_step(step)
             happenings = [*step.happenings, *self._unheard(new, step.happenings)]
-            if is_met:
-                # Whom we added ourselves came from the directory: nobody else vouches for their keys.
-                before_it = new if is_ours else old
-                happenings += self._meet(new, before_it, now)
+            if met_by is not None:
+                happenings += self._meet(new, old, met_by, now)
             for happening in happenings:
                 if isinstance(happening, Said | Line):
                     row = row_of(happening, room_id, new.group_id, now)
@@ -316,7 +315,7 @@ class Rooms:
         ticket = self._tickets.get(ticket_id)
         return ticket is not None and not ticket.placed.done()
 
-    def _meet(self, new: GroupLog, before: GroupLog | None, now: float) -> list[Line]:
+    def _meet(self, new: GroupLog, old: GroupLog | None, by: str, now: float) -> list[Line]:
         return [
             Line(
                 new.cursor,
@@ -325,7 +324,7 @@ class Rooms:
                 f"the key of {name} is not the one that this device knows: nothing is sent here until you "
                 "acknowledge it",
             )
-            for name in self._people.meet(new.group, before.group if before else None, now)
+            for name in self._people.meet(new.group, old.group if old else None, by, now)
         ]
 
     def _answer(
