@@ -77,7 +77,7 @@ def add_parts(corpus: Corpus, value: Any) -> None:
 
 def as_content(content: Content) -> bytes:
     """For the target ``process``: content that a hostile member signs."""
-    return bytes([AS_CONTENT, content_type_of(content) - 1]) + encode_content(content)
+    return bytes([AS_CONTENT, content_type_of(content) - 1, 0]) + encode_content(content)
 
 
 def examples() -> Iterator[Any]:
@@ -117,7 +117,7 @@ def make() -> Corpus:
         corpus["ratchet-tree"].add(tree.encode())
         add_parts(corpus, tree.nodes)
     for number in range(N_CHANGES):
-        corpus["process"] |= {bytes([AS_CHANGES, number, flags, 0, 9, 0, 1]) for flags in range(4)}
+        corpus["process"] |= {bytes([AS_CHANGES, number, flags]) for flags in range(4)}
     corpus["join"] |= {bytes([how, 0, 9, 0, 1]) for how in (AS_CONTENT, AS_CHANGES)}
     return corpus
 

@@ -4,7 +4,8 @@ Bytes off the network fail at the first tag. So the first byte of an input says 
 content, which a hostile member signs; as changes to something valid, which it signs then.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tests.mls import forge
 from tests.mls.rooms import (
@@ -13,6 +14,7 @@ from tests.mls.rooms import (
     ONE,
     Room,
     new_bundle,
+    new_leaf,
     signature_private,
 )
 
@@ -20,12 +22,13 @@ from coterie.errors import RemoteProtocolError
 from coterie.mls import (
     Add,
     ExternalPsk,
+    ExternalSender,
     Group,
     GroupContextExtensions,
     PreSharedKey,
-    Proposal,
     Remove,
     commit,
+    external_senders,
     join,
     key_schedule,
     process,
@@ -36,16 +39,19 @@ from coterie.mls.extension import Extension, ExtensionType, find_extension
 from coterie.mls.framing import (
     Content,
     ContentType,
+    Sender,
+    SenderType,
     content_type_of,
     decode_message,
     encode_content,
     encode_message,
     read_content,
 )
-from coterie.mls.proposals import CustomProposal, Reference, ReInit
+from coterie.mls.proposals import CustomProposal, ReInit
 from coterie.mls.psk import psk_secret
 from coterie.mls.ratchet_tree import RatchetTree
 from coterie.mls.welcome import EncryptedGroupSecrets, GroupInfo, Welcome, seal_group_info
+from coterie.secret import Secret
 
 AS_IT_IS, AS_CONTENT, AS_CHANGES = range(3)
 
@@ -65,43 +71,61 @@ def edited(valid: bytes, edits: bytes) -> bytes:
     return bytes(changed)
 
 
+@dataclass(frozen=True)
+class Valid:
+    """Content that would be taken, and who may send it: a member where there is no key."""
+
+    content: Content
+    sender: Sender | None = None
+    key: Secret | None = None
+    leaf_index: int = 0  # where its path's leaf comes to lie
+
+
 class ProcessTarget:
-    """bobb, in a room of four where all parents are set and some proposals stand; alice is hostile."""
+    """bobb, in a room of four where all parents are set and some proposals stand.
+
+    Hostile are alice, who is a member, an external sender, and newcomers.
+    """
 
     def __init__(self) -> None:
-        room = Room(ONE, "alice", "bobb", "carol", "dave")
+        self.server = new_leaf(ONE, "a server")
+        senders = external_senders(
+            [ExternalSender(self.server.signature_key, self.server.credential)]
+        )
+        room = Room(ONE, "alice", "bobb", "carol", "dave", extensions=[senders])
         for name in room.groups:
             room.commit(name)
         group, message = room["carol"].propose_update()
         room.has("carol", group)
-        update = room.hear_proposal("carol", message)
-        remove = room.propose("dave", Remove(3))
+        standing = [room.hear_proposal("carol", message), room.propose("dave", Remove(3))]
         self.alice, self.bobb = room["alice"], room["bobb"]
-        self.valid = self._valid(Reference(update), Reference(remove))
+        self.valid = [*self._of_members(standing), *self._of_others()]
 
-    def _valid(self, update: Reference, remove: Reference) -> list[Content]:
+    def _of_members(self, standing: Sequence[bytes]) -> Iterator[Valid]:
         add = Add(new_bundle(ONE, "erin").key_package)
         extensions = GroupContextExtensions((Extension(KNOWN_EXTENSION, b"new"),))
         psk = PreSharedKey(ExternalPsk(b"id", bytes(ONE.nh)))
-        proposals: list[Proposal] = [
-            add,
-            Remove(2),
-            psk,
-            extensions,
-            ReInit(b"next", 1, 1, ()),
-            CustomProposal(KNOWN_PROPOSAL, b"data"),
-        ]
-        commits = [
-            forge.made_commit(self.alice),
-            forge.made_commit(self.alice, add, Remove(2), extensions),
-            self._committed_by_reference(update, remove),
-        ]
-        return [b"hi", *proposals, *commits, Commit((psk,), None), Commit(tuple(proposals), None)]
+        custom = CustomProposal(KNOWN_PROPOSAL, b"data")
+        yield Valid(b"hi")
+        for proposal in (add, Remove(2), psk, extensions, custom, ReInit(b"next", 1, 1, ())):
+            yield Valid(proposal)
+        _, by_reference = commit(self.alice, by_reference=standing, is_public=True)
+        yield Valid(forge.committed(by_reference.message))
+        yield Valid(forge.made_commit(self.alice))
+        yield Valid(forge.made_commit(self.alice, add, Remove(2), extensions, custom))
+        yield Valid(Commit((psk, add), None))
 
-    def _committed_by_reference(self, *references: Reference) -> Commit:
-        hashes = [reference.hash for reference in references]
-        _, pending = commit(self.alice, by_reference=hashes, is_public=True)
-        return forge.committed(pending.message)
+    def _of_others(self) -> Iterator[Valid]:
+        newcomer = new_leaf(ONE, "frank")
+        bundle = new_bundle(ONE, newcomer)
+        add, key = Add(bundle.key_package), newcomer.signature_private
+        joins = forge.committed(forge.external_commit(self.alice, newcomer))
+        comes_back = forge.external_commit(self.alice, newcomer, removed=[2])
+        yield Valid(joins, Sender(SenderType.NEW_MEMBER_COMMIT), key, 4)
+        yield Valid(forge.committed(comes_back), Sender(SenderType.NEW_MEMBER_COMMIT), key, 2)
+        yield Valid(add, Sender(SenderType.NEW_MEMBER_PROPOSAL), key)
+        for proposal in (add, Remove(2)):
+            yield Valid(proposal, Sender(SenderType.EXTERNAL), self.server.signature_private)
 
     def __call__(self, data: bytes) -> None:
         try:
@@ -110,24 +134,22 @@ class ProcessTarget:
             return
 
     def _message(self, how: bytes, data: bytes) -> bytes:
-        match how[0] % 3 if how else AS_IT_IS:
-            case 0:
-                return data
-            case 1:
-                content_type = ContentType(data[0] % 3 + 1 if data else 1)
-                encoded = data[1:]
-            case _:
-                valid = self.valid[data[0] % len(self.valid) if data else 0]
-                content_type = content_type_of(valid)
-                encoded = edited(encode_content(valid), data[2:])
-        content = decode(lambda reader: read_content(reader, content_type), encoded)
-        flags = data[1] if len(data) > 1 else 0
+        if not how or how[0] % 3 == AS_IT_IS or len(data) < 2:
+            return data
+        choice, flags, rest = data[0], data[1], data[2:]
+        if how[0] % 3 == AS_CONTENT:
+            valid, content_type = Valid(b""), ContentType(choice % 3 + 1)
+        else:
+            valid = self.valid[choice % len(self.valid)]
+            content_type = content_type_of(valid.content)
+            rest = edited(encode_content(valid.content), rest)
+        content = decode(lambda reader: read_content(reader, content_type), rest)
+        key = valid.key or self.alice.signature_private
         if isinstance(content, Commit) and content.path is not None and flags & 1:
-            leaf = content.path.leaf_node.signed(
-                ONE, self.alice.signature_private, self.alice.group_id, self.alice.own_leaf_index
-            )
+            leaf = content.path.leaf_node.signed(ONE, key, self.alice.group_id, valid.leaf_index)
             content = replace(content, path=replace(content.path, leaf_node=leaf))
-        return forge.forge(self.alice, content, is_public=not flags & 2 and content != b"hi")
+        is_public = valid.sender is not None or not flags & 2
+        return forge.forge(self.alice, content, sender=valid.sender, key=key, is_public=is_public)
 
 
 def with_its_tree_hash(info: GroupInfo) -> GroupInfo:
