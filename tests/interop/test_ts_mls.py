@@ -1,10 +1,12 @@
 """Ours and ts-mls through one group's history, step by step in agreement."""
 
+import json
+
 import pytest
 
 from coterie.mls import SUITES
 from tests.interop.history import History
-from tests.interop.peer import running_peer
+from tests.interop.peer import FOLDER, running_peer
 
 IDS = ["suite-1", "suite-2"]
 BOTH_SIDES = (
@@ -52,3 +54,11 @@ def test_ours_and_theirs_agree_through_a_hundred_steps(suite: int, seed: int) ->
 @pytest.mark.parametrize(("suite", "seed"), [(1, 101), (2, 102)], ids=IDS)
 def test_ours_and_theirs_agree_through_a_thousand_steps(suite: int, seed: int) -> None:
     assert_both_did_everything(live(seed, suite, steps=1000))
+
+
+def test_the_peer_is_pinned_by_hash_and_by_no_registry() -> None:
+    """So that whoever runs this fetches the same bytes from whichever registry they use."""
+    lock = json.loads((FOLDER / "package-lock.json").read_text())
+    packages = {name: found for name, found in lock["packages"].items() if name}
+    assert packages["node_modules/ts-mls"]["version"] == "1.6.4"
+    assert all("integrity" in found and "resolved" not in found for found in packages.values())
