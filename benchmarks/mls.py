@@ -1,8 +1,8 @@
 """MLS: what a step costs, beside its floor and beside other libraries.
 
-``python benchmarks/mls.py [--sizes 2,10,100,1000] [--suites 1,default] [--rounds 5]`` prints medians, and ratios to
-the floor (``mls_floor.py``). Everything timed is timed in turn, round by round, so that a change of the machine's
-speed meets all alike. ``--sizes 5000`` takes minutes.
+``python benchmarks/mls.py [--sizes 2,10,100,1000] [--suites 1,default] [--rounds 5]`` prints medians in Markdown:
+milliseconds, how often the floor's time that is (``mls_floor.py``), and how often ours a peer takes. Everything is
+timed in turn, round by round, so that a change of the machine's speed meets all alike. ``--sizes 5000`` takes minutes.
 
 Two peers come beside, in suite 1, each installed apart from this project:
 
@@ -52,6 +52,7 @@ T = TypeVar("T")
 KIB = bytes(1024)
 COMMITS, MESSAGES = 8, 20  # a round of so many, each timed
 SLOW = 3  # rounds of ts-mls: its figures need no more
+SMALL, MORE = 100, 5  # up to so many members, so many times the rounds
 OURS, FLOOR = "coterie", "floor"
 GUEST = 5  # the leaf from which a worn-in group is looked at; in one of two, leaf 1
 
@@ -190,16 +191,19 @@ class Benchmark:
     # --- the table -----------------------------------------------------------------------------
 
     def print(self) -> None:
+        """As Markdown."""
         names = [peer.name for peer in self.peers]
-        print(f"\nsuite {self.suite.number}, {self.size} members")
-        print(f"{'':26} {'ms':>9} {'x floor':>9}" + "".join(f" {'x ' + n:>9}" for n in names))
+        columns = ["", "ms", "of the floor", *(f"{name} takes" for name in names)]
+        print(f"\nSuite {self.suite.number}, {self.size} members\n")
+        print(f"| {' | '.join(columns)} |")
+        print(f"| --- |{' ---: |' * (len(columns) - 1)}")
         for step, by_whom in self.times.items():
             medians = {who: statistics.median(times) for who, times in by_whom.items()}
-            ours = medians.pop(OURS)
-            floor = medians.pop(FLOOR, None)
-            line = f"{step:26} {ours * 1000:9.3f} {ours / floor if floor else 0:9.2f}"
-            line += "".join(f" {medians[n] / ours:9.1f}" for n in names if n in medians)
-            print(line, flush=True)
+            ours = medians[OURS]
+            cells = [step, f"{ours * 1000:.3g}"]
+            cells.append(f"{ours / medians[FLOOR]:.2f} ×" if FLOOR in medians else "")
+            cells += (f"{medians[n] / ours:.1f} ×" if n in medians else "" for n in names)
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def processed(group: Group, message: bytes) -> Group:
@@ -221,15 +225,16 @@ def main() -> None:
     given = parser.parse_args()
     peers = [mls_peers.mls_rs(given.mls_rs)] if given.mls_rs else []
     peers += [mls_peers.ts_mls(given.ts_mls)] if given.ts_mls else []
-    print("x floor: how often the floor's time; x a peer: how often faster than it")
     for name in given.suites.split(","):
         suite = suite_of(DEFAULT_SUITE if name == "default" else int(name))
+        Benchmark(suite, 2, 1, []).run()  # what is done once in a process is not timed
         for size in map(int, given.sizes.split(",")):
-            benchmark = Benchmark(suite, size, given.rounds, peers if suite.number == 1 else [])
+            rounds = given.rounds * (MORE if size <= SMALL else 1)
+            benchmark = Benchmark(suite, size, rounds, peers if suite.number == 1 else [])
             benchmark.run()
             benchmark.print()
             if size == 1000:
-                print(f"memory of a loaded group: {memory_of_group(suite, size) / 1e6:.1f} MB")
+                print(f"\nA loaded group holds {memory_of_group(suite, size) / 1e6:.1f} MB.")
     for peer in peers:
         peer.close()
 
