@@ -112,10 +112,12 @@ class FakeBackend:
             case api.SendText(room, text):
                 self._check(room)
                 return self._sent(text)
-            case api.VerifyAccount(name, compared):
+            case api.VerifyAccount(name, compared, seen):
+                number = self.numbers.pop(0) if len(self.numbers) > 1 else self.numbers[0]
+                if compared and seen not in ("", number):
+                    raise InvalidInput(f"{name}'s key changed while you compared")
                 if compared:
                     self.pins[name] = "compared"
-                number = self.numbers.pop(0) if len(self.numbers) > 1 else self.numbers[0]
                 return api.SafetyNumber(name, number, self.pins[name])
             case api.Acknowledge():
                 return api.Done()

@@ -331,6 +331,9 @@ async def test_a_changed_key_stops_sending_until_it_is_acknowledged(tmp_path: Pa
             assert isinstance(shown, api.SafetyNumber)
             assert shown.pin == "changed"
             assert shown.number != before.number
+            late = api.VerifyAccount("bobb", compared=True, number=before.number)
+            assert "changed while you compared" in str(await fails(alice, late))
+            assert (await members(alice))["bobb"] == (False, "changed")
             await alice.ask(api.Acknowledge(None, "bobb"))
             await house.clock.advance(30.0)
             await alice.say("now it may be said")

@@ -1,20 +1,15 @@
 """``coterie verify``."""
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from coterie.cli import types
 from coterie.cli.asking import confirm, is_terminal
-from coterie.cli.calling import answer, call, with_backend
+from coterie.cli.calling import call
 from coterie.cli.command import Command, pass_invocation
 from coterie.cli.invocation import Invocation
 from coterie.cli.output import note, put
-from coterie.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from coterie.client.api import Backend, SafetyNumber
 
 
 @click.command(cls=Command, examples=("coterie verify bobb", "coterie verify bobb --compared"))
@@ -40,18 +35,6 @@ def command(invocation: Invocation, name: str, compared: bool) -> None:
     if not confirm(f"does {name} see the same number?"):
         note("nothing was recorded")
         return
-    with_backend(invocation, lambda backend: _record(backend, number))
+    recorded = VerifyAccount(name, compared=True, number=number.number)
+    call(invocation, recorded, SafetyNumber)
     note(f"recorded: {name} is verified")
-
-
-async def _record(backend: "Backend", seen: "SafetyNumber") -> None:
-    """Raises InvalidInput where the key is not the one whose number the person saw."""
-    from coterie.client.api import SafetyNumber, VerifyAccount
-
-    now = await answer(backend, VerifyAccount(seen.name), SafetyNumber)
-    if now.number == seen.number:
-        now = await answer(backend, VerifyAccount(seen.name, compared=True), SafetyNumber)
-    if now.number != seen.number:
-        raise InvalidInput(
-            f"{seen.name}'s key changed while you compared", hint="compare the new number"
-        )

@@ -97,6 +97,7 @@ class VerifyAccount(_Struct, frozen=True):
 
     name: str
     compared: bool = False
+    number: str = ""  # with ``compared``: the one that the person saw; where it is another one now, nothing is recorded
 
 
 class Acknowledge(_Struct, frozen=True):

@@ -75,8 +75,8 @@ class Service:
                 return await self._set_admin(await self._find(room), name, is_admin=admin)
             case api.SendText(room, text, wait):
                 return await self._send(await self._find(room), text, wait=wait)
-            case api.VerifyAccount(name, compared):
-                return await self._verify(name, compared=compared)
+            case api.VerifyAccount(name, compared, seen):
+                return await self._verify(name, compared=compared, seen=seen)
             case api.Acknowledge(room, name):
                 return await self._acknowledge(room, name)
             case api.ReadRoom():
@@ -339,7 +339,7 @@ class Service:
             return "unknown"
         return known.pin.how.value if known.pin.account_key == key else "changed"
 
-    async def _verify(self, name: str, *, compared: bool) -> api.SafetyNumber:
+    async def _verify(self, name: str, *, compared: bool, seen: str) -> api.SafetyNumber:
         _check_name(name)
         if name == self._running.account.name:
             raise InvalidInput("that is you")
@@ -347,6 +347,10 @@ class Service:
             account = await self._running.call(FetchAccount(name), Account)
             self._people.believe(name, account.device_list, self._running.now())
         number = self._people.safety_number(name)
+        if compared and seen and seen != number:
+            raise InvalidInput(
+                f"{name}'s key changed while you compared", hint="compare the new number"
+            )
         if compared:
             self._people.compared(name, self._running.now())
             self._wake_rooms()
