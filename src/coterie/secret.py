@@ -24,7 +24,7 @@ class Secret:
         """The key object that ``load`` makes of the bytes: made once, and gone when this is."""
         if self._loaded is None or self._loaded[0] != load:
             self._loaded = load, load(self._value)
-        return self._loaded[1]  # type: ignore[no-any-return]
+        return self._loaded[1]
 
     def __len__(self) -> int:
         return len(self._value)
