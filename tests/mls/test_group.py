@@ -253,6 +253,20 @@ def test_nothing_is_sent_in_a_group_that_was_reinitialised() -> None:
                 commit(again)
 
 
+def test_what_is_sent_in_a_group_that_was_reinitialised_is_refused() -> None:
+    """A member who went on there would lead the others past the end."""
+    room = Room(ONE, "alice", "bobb")
+    room.commit("alice", ReInit(b"next", 1, 1, ()), force_path=False)
+    goes_on = replace(room["alice"], reinit=None)
+    for message in (
+        goes_on.protect(b"hi")[1],
+        goes_on.propose(Remove(0))[1],
+        commit(goes_on)[1].message,
+    ):
+        with refuses("group-reinitialised"):
+            process(room["bobb"], message)
+
+
 def test_padding_hides_the_length() -> None:
     room = Room(ONE, "alice", "bobb")
     sizes = set()

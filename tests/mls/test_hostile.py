@@ -58,7 +58,7 @@ def test_a_megabyte_of_adds_is_refused_at_the_cost_of_its_signatures(room: Room)
 def test_a_leaf_that_lists_everything_is_looked_at_once() -> None:
     """65,530 extensions and 196,608 capabilities took 31 s, each looked for in all."""
     many = 3000
-    listed = tuple(map(CountedInt, range(many - 1, -1, -1))) * 3
+    listed = tuple(map(CountedInt, range(many - 1, 5, -1))) * 3
     capabilities = Capabilities((1,), (1,), listed, (), (1,))
     leaf = new_leaf(ONE, "dave", capabilities=capabilities)
     leaf = replace(leaf, extensions=tuple(Extension(number, b"") for number in range(6, many)))
@@ -66,7 +66,7 @@ def test_a_leaf_that_lists_everything_is_looked_at_once() -> None:
     CountedInt.looked_at = 0
     with at_most(calls=CALLS * many):
         package.validate(ONE)
-    required = RequiredCapabilities(tuple(range(many)), (), (1,))
+    required = RequiredCapabilities(tuple(range(1, many)), (), (1,))
     assert required.are_met_by(capabilities)
     assert 0 < CountedInt.looked_at < 20 * many
 

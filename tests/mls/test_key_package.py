@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.errors import RemoteProtocolError
+from coterie.errors import LocalProtocolError, RemoteProtocolError
 from coterie.mls import Capabilities, CipherSuite, Extension, KeyPackage, KeyPackageBundle
 from coterie.mls.framing import decode_message, encode_message
 from coterie.mls.leaf_node import LeafNodeSource
@@ -31,6 +31,15 @@ def test_a_key_package_of_ours_is_valid_and_comes_back_from_its_bytes(suite: Cip
     fits = suite.hpke.kem.public_of
     assert fits(bundle.init_private) == bundle.key_package.init_key
     assert fits(bundle.encryption_private) == bundle.key_package.leaf_node.encryption_key
+
+
+@pytest.mark.parametrize(("extensions", "proposals"), [((3,), ()), ((), (0xF001, 7))])
+def test_what_everybody_supports_is_not_listed(
+    extensions: tuple[int, ...], proposals: tuple[int, ...]
+) -> None:
+    capabilities = Capabilities((1,), (1,), extensions, proposals, (1,))
+    with pytest.raises(LocalProtocolError, match="default types"):
+        new_leaf(ONE, "alice", capabilities=capabilities)
 
 
 def test_two_key_packages_of_one_client_share_no_key_but_its_signature_key() -> None:

@@ -111,6 +111,10 @@ def process(group: Group, encoded: bytes) -> Received:
         raise RuleViolation("group-id")
     if where.epoch != group.epoch:
         raise RuleViolation("epoch", f"{where.epoch}, the group is in {group.epoch}")
+    # "If the Commit included a ReInit proposal, the client MUST NOT use the group to send messages anymore": who does
+    # would lead those who follow past the end that the others keep to
+    if group.reinit is not None:
+        raise RuleViolation("group-reinitialised")
     generation = 0
     if isinstance(message, PublicMessage):
         content = message_protection.unprotect_public(

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from coterie.errors import RuleViolation
+from coterie.errors import LocalProtocolError, RuleViolation
 from coterie.mls.codec import Reader, decode, encode_opaque, encode_uint16, keep_encoding
 from coterie.mls.credential import Credential
 from coterie.mls.extension import (
+    DEFAULT_EXTENSIONS,
+    DEFAULT_PROPOSALS,
     Capabilities,
     Extension,
     Lifetime,
@@ -30,6 +32,15 @@ class NewLeaf:
     credential: Credential
     capabilities: Capabilities
     extensions: tuple[Extension, ...] = ()
+
+    def __post_init__(self) -> None:
+        # "The following proposal and extension types are considered 'default' and MUST NOT be listed" (section 7.2)
+        listed = [
+            *DEFAULT_EXTENSIONS.intersection(self.capabilities.extensions),
+            *DEFAULT_PROPOSALS.intersection(self.capabilities.proposals),
+        ]
+        if listed:
+            raise LocalProtocolError(f"capabilities list default types: {listed}")
 
 
 @dataclass(frozen=True, slots=True)
