@@ -19,12 +19,10 @@ from coterie.mls import (
     Group,
     LeafNode,
     NewLeaf,
-    TakeAll,
     X509Credential,
-    certificates,
     commit,
 )
-from coterie.mls.x509 import certified_chain
+from coterie.mls.x509 import TakeCertified, certificates, certified_chain
 from tests.mls.rooms import LIFETIME, ONE, new_bundle, new_leaf, refuses
 
 CA_KEY = ed25519.Ed25519PrivateKey.generate()
@@ -68,7 +66,7 @@ def from_the_house(chain: Sequence[x509.Certificate]) -> None:
 @pytest.mark.parametrize("number", [1, 2, 7])
 def test_members_with_certificates_are_judged_by_the_application(number: int) -> None:
     suite = SUITES[number]
-    policy = TakeAll(check_chain=from_the_house)
+    policy = TakeCertified(from_the_house)
     alice = Group.create(suite, b"id", with_certificate(suite, "alice"), LIFETIME, policy=policy)
     added = new_bundle(suite, with_certificate(suite, "bobb")).key_package
     _, pending = commit(alice, [Add(added)])
@@ -109,12 +107,16 @@ def test_what_is_no_certificate_is_refused(der: bytes) -> None:
         certified_chain(leaf_with(der))
 
 
-def test_a_leaf_with_another_credential_has_no_chain() -> None:
-    assert certified_chain(new_bundle(ONE, "dave").key_package.leaf_node) == ()
+def test_who_takes_the_certified_takes_no_bare_name() -> None:
+    policy = TakeCertified(from_the_house)
+    alice = Group.create(ONE, b"id", with_certificate(ONE, "alice"), LIFETIME, policy=policy)
+    leaf = new_leaf(ONE, "dave", capabilities=BOTH_TYPES)
+    with refuses("x509-credential"):
+        commit(alice, [Add(new_bundle(ONE, leaf).key_package)])
 
 
 def test_a_member_with_a_wrong_certificate_is_refused_by_who_looks() -> None:
-    policy = TakeAll(check_chain=from_the_house)
+    policy = TakeCertified(from_the_house)
     leaf = with_certificate(ONE, "alice")
     alice = Group.create(ONE, b"id", leaf, LIFETIME)
     wrong = replace(with_certificate(ONE, "bobb"), credential=leaf.credential)

@@ -70,7 +70,6 @@ from coterie.mls.storage import Changes, changes, load, rows
 from coterie.mls.suite_choice import best_suite
 from coterie.mls.suites import DEFAULT_SUITE, SUITES, CipherSuite, suite_of
 from coterie.mls.treekem import PathNotReadable
-from coterie.mls.x509 import certificates
 from coterie.secret import Secret
 
 __all__ = [
@@ -128,7 +127,6 @@ __all__ = [
     "X509Credential",
     "best_suite",
     "branch",
-    "certificates",
     "changes",
     "commit",
     "decode_message",

@@ -1,16 +1,13 @@
 """What the application is asked before anything is applied. The rooms' answer is in ``coterie.client``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-from cryptography.x509 import Certificate
 
 from coterie.mls.framing import Sender
 from coterie.mls.leaf_node import LeafNode
 from coterie.mls.proposals import Proposal
 from coterie.mls.psk import PreSharedKeyId
-from coterie.mls.x509 import certified_chain
 from coterie.secret import Secret
 
 if TYPE_CHECKING:
@@ -55,24 +52,14 @@ class Policy(Protocol):
 class TakeAll:
     """A policy for tests, for vectors, and for whoever does its checks elsewhere.
 
-    ``psks`` are by their id, a resumption PSK's being its encoding. ``check_chain`` gets the certificates of each leaf
-    with an X.509 credential, the end entity's first, and raises RuleViolation where they do not lead to somebody who is
-    trusted; without it such leaves are taken unseen.
+    ``psks`` are by their id, a resumption PSK's being its encoding. For X.509 credentials: ``x509.TakeCertified``.
     """
 
-    def __init__(
-        self,
-        psks: Mapping[bytes, Secret] | None = None,
-        *,
-        check_chain: Callable[[Sequence[Certificate]], None] | None = None,
-    ) -> None:
+    def __init__(self, psks: Mapping[bytes, Secret] | None = None) -> None:
         self._psks = dict(psks or {})
-        self._check_chain = check_chain
 
     def check_leaf(self, leaf: LeafNode, replaced: LeafNode | None) -> None:
-        """Takes any whose certificates hold, where it was given a way to look at them."""
-        if self._check_chain is not None and (chain := certified_chain(leaf)):
-            self._check_chain(chain)
+        """Takes any."""
 
     def check_proposal(self, group: "Group", proposed: Proposed) -> None:
         """Takes any."""
