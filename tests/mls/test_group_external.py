@@ -33,7 +33,7 @@ from coterie.mls.extension import ExtensionType
 from coterie.mls.group_info import make_group_info
 from coterie.mls.proposals import ExternalInit, Remove
 from coterie.mls.welcome import GroupInfo
-from coterie.secret import Secret
+from coterie.secret import Secret, observe
 from tests.mls.rooms import BOTH, KNOWN_EXTENSION, ONE, Room, new_bundle, new_leaf, refuses
 
 
@@ -249,6 +249,24 @@ def test_the_group_that_a_newcomer_makes_is_saved_without_what_it_saw_from_outsi
     pending = external_commit(export_group_info(room["alice"]), new_leaf(ONE, "carol"))
     assert all(rows(pending.group).values())
     assert pending.group.resumption_psk(room["alice"].epoch) is None
+
+
+@BOTH
+def test_what_an_external_commit_was_made_of_is_in_no_row(suite: CipherSuite) -> None:
+    """RFC 9420 sections 7.4 and 8, for who comes in by itself."""
+    room = Room(suite, "alice", "bobb", "carol")
+    seen: dict[str, list[bytes]] = {}
+    info, leaf = export_group_info(room["alice"]), new_leaf(suite, "dave")
+    observe(lambda label, secret: seen.setdefault(label, []).append(secret.expose()))
+    try:
+        pending = external_commit(info, leaf)
+    finally:
+        observe(None)
+    saved = b"".join(rows(pending.group).values())
+    for what in ("path_secret", "commit_secret", "joiner_secret", "epoch_secret", "welcome_secret"):
+        assert seen[f"mls.{what}"]
+        assert not any(secret in saved for secret in seen[f"mls.{what}"]), what
+    assert seen["mls.exporter_secret"][0] in saved  # so what is looked for would be found
 
 
 def test_a_group_info_is_an_mls_message_with_what_the_application_adds() -> None:

@@ -89,6 +89,17 @@ def test_a_subgroup_can_be_joined_from_a_later_epoch_of_the_old_group() -> None:
         joined(bundle, pending, room["bobb"])
 
 
+def test_the_old_groups_secrets_are_in_no_row_of_the_new() -> None:
+    room = Room(ONE, "alice", "bobb")
+    (bundle,) = fresh(room, "bobb")
+    pending = branch(room["alice"], b"sub", [bundle.key_package], LIFETIME)
+    old = room["alice"].epoch_secrets
+    secrets = [getattr(old, name).expose() for name in old.__slots__]
+    for group in (pending.group, joined(bundle, pending, room["bobb"]).group):
+        saved = b"".join(rows(group).values())
+        assert not any(secret in saved for secret in secrets)
+
+
 def test_nobody_from_elsewhere_is_taken_into_a_subgroup() -> None:
     room = Room(ONE, "alice", "bobb")
     stranger = new_bundle(ONE, "mallory")
