@@ -3,7 +3,7 @@
 // A request is {op, member, ...}; the answer is {ok: ...} or {error: "..."}. Private keys stay here.
 
 import { createInterface } from "node:readline"
-import { p256 } from "@noble/curves/nist.js"
+import { p256, p384, p521 } from "@noble/curves/nist.js"
 import {
   acceptAll,
   bytesToBase64,
@@ -32,7 +32,7 @@ import { signLeafNodeCommit } from "ts-mls/leafNode.js"
 import { decodeProposal } from "ts-mls/proposal.js"
 
 const version = "mls10"
-const P256 = 2 // the suite whose signature keys ts-mls makes compressed, which section 5.1.1 does not allow
+const CURVES = { 2: p256, 5: p521, 7: p384 } // ts-mls makes keys of these compressed: not as section 5.1.1 has them
 
 let suite, suiteNumber
 const psks = {}
@@ -56,9 +56,10 @@ function standingOf({ state, isRemoved }) {
 }
 
 async function signatureKeys() {
-  if (suiteNumber !== P256) return suite.signature.keygen()
-  const signKey = p256.utils.randomSecretKey()
-  return { signKey, publicKey: p256.getPublicKey(signKey, false) }
+  const curve = CURVES[suiteNumber]
+  if (curve === undefined) return suite.signature.keygen()
+  const signKey = curve.utils.randomSecretKey()
+  return { signKey, publicKey: curve.getPublicKey(signKey, false) }
 }
 
 async function newKeyPackage(member, keys) {

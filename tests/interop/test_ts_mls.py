@@ -56,6 +56,14 @@ def test_ours_and_theirs_agree_through_a_thousand_steps(suite: int, seed: int) -
     assert_both_did_everything(live(seed, suite, steps=1000))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("suite", "seed"), [(5, 105), (7, 107)], ids=["suite-5", "suite-7"])
+def test_ours_and_theirs_agree_through_three_hundred_steps_of_the_larger_curves(
+    suite: int, seed: int
+) -> None:
+    assert_both_did_everything(live(seed, suite, steps=300))
+
+
 def test_the_peer_is_pinned_by_hash_and_by_no_registry() -> None:
     """So that whoever runs this fetches the same bytes from whichever registry they use."""
     lock = json.loads((FOLDER / "package-lock.json").read_text())
