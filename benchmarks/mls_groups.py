@@ -121,8 +121,10 @@ class Crowd:
 
 
 def memory_of_group(suite: CipherSuite, size: int) -> float:
-    """Bytes that a loaded group holds resident, hashes and one message's secrets included; in a process of its own."""
-    saved = rows(Crowd(suite, size).group)
+    """Bytes that a worn-in group holds resident once loaded, with its hashes; in a process of its own."""
+    crowd = Crowd(suite, size)
+    crowd.wear_in()
+    saved = rows(crowd.group)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_resident, (saved,))
 
