@@ -112,7 +112,7 @@ class KeyPackage:
         leaf.check(suite)
         if not self._is_verified:
             leaf.verify(suite)
-            if first_invalid(suite, [self._signed()]) is not None:
+            if not self._signed().holds(suite):
                 raise RuleViolation("key-package-signature")
             object.__setattr__(self, "_is_verified", True)
         # "Verify that the value of leaf_node.encryption_key is different from the value of the init_key field"

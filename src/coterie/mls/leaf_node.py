@@ -19,7 +19,7 @@ from coterie.mls.extension import (
     encode_extensions,
     read_extensions,
 )
-from coterie.mls.signature_batch import Signed, first_invalid
+from coterie.mls.signature_batch import Signed
 from coterie.mls.suites import CipherSuite
 from coterie.secret import Secret
 
@@ -151,5 +151,5 @@ class LeafNode:
 
     def verify(self, suite: CipherSuite, group_id: bytes = b"", leaf_index: int = 0) -> None:
         """Raises RuleViolation unless its signature holds at this place."""
-        if first_invalid(suite, [self.signed_at(group_id, leaf_index)]) is not None:
+        if not self.signed_at(group_id, leaf_index).holds(suite):
             raise RuleViolation("leaf-signature")

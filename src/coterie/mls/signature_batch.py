@@ -23,6 +23,10 @@ class Signed:
     content: bytes
     signature: bytes
 
+    def holds(self, suite: CipherSuite) -> bool:
+        """Whether the signature does."""
+        return suite.verify_with_label(self.public, self.label, self.content, self.signature)
+
 
 def first_invalid(suite: CipherSuite, signed: Sequence[Signed]) -> int | None:
     """The place of the first signature that does not hold: the same one, however the threads run."""
@@ -30,8 +34,7 @@ def first_invalid(suite: CipherSuite, signed: Sequence[Signed]) -> int | None:
 
     def search(start: int) -> int | None:
         for place in range(start, len(signed), threads):
-            one = signed[place]
-            if not suite.verify_with_label(one.public, one.label, one.content, one.signature):
+            if not signed[place].holds(suite):
                 return place
         return None
 
