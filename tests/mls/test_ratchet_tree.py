@@ -80,6 +80,7 @@ def test_changes_by_many_are_changes_one_by_one_and_hashes_stay_true(seed: int) 
         assert many.nodes == one.nodes
         assert many.tree_hash() == one.tree_hash() == fresh(many).tree_hash()
         assert counted(many) == counted(one) == counted(fresh(many))
+        assert many._filled == one._filled == fresh(many)._filled
         assert RatchetTree.decode(ONE, many.encode()).nodes == many.nodes
         assert_shape(many)
 

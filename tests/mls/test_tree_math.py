@@ -28,6 +28,13 @@ def test_is_below_is_being_on_the_way(width: int, data: st.DataObject) -> None:
     assert tree_math.is_below(x, top) == (x == top or top in tree_math.direct_path(x, width))
 
 
+@given(WIDTHS, st.data())
+def test_first_below_is_the_leftmost_node_of_the_subtree(width: int, data: st.DataObject) -> None:
+    top = data.draw(st.integers(0, tree_math.node_width(width) - 1))
+    below = (x for x in range(tree_math.node_width(width)) if tree_math.is_below(x, top))
+    assert tree_math.first_below(top) == next(below)
+
+
 @pytest.mark.parametrize("x", [2**20, 2**40 + 2, 2**64])
 def test_a_path_from_outside_the_tree_ends_all_the_same(x: int) -> None:
     """It ran for ever, since it never met the root."""

@@ -86,7 +86,7 @@ MAX_LEAVES = (
 class RatchetTree:
     """Leaves and parents; None is blank. The number of leaves, ``width``, is a power of two."""
 
-    __slots__ = ("_census", "_hashes", "_uncounted", "nodes", "suite")
+    __slots__ = ("_census", "_end", "_hashes", "_uncounted", "nodes", "suite")
 
     def __init__(self, suite: CipherSuite, nodes: Sequence[Node | None]) -> None:
         self.suite = suite
@@ -94,6 +94,7 @@ class RatchetTree:
         self._hashes: list[bytes | None] = [None] * len(nodes)  # a known one has known ones below
         self._census: Census | None = None
         self._uncounted: list[Change] = []  # what changed since
+        self._end: int | None = None  # see _filled
 
     def _changed(
         self, nodes: Sequence[Node | None], hashes: list[bytes | None], changes: Sequence[Change]
@@ -104,6 +105,7 @@ class RatchetTree:
         tree._census, tree._uncounted = self._census, [*self._uncounted, *changes]
         if len(tree._uncounted) > len(nodes):  # to count anew is less
             tree._census, tree._uncounted = None, []
+        tree._end = None
         return tree
 
     # --- reading -------------------------------------------------------------------------------
@@ -139,15 +141,24 @@ class RatchetTree:
             return [x, *(2 * leaf for leaf in node.unmerged_leaves)]
         if node is not None:
             return [x]
-        if tree_math.level(x) == 0:
+        if tree_math.level(x) == 0 or tree_math.first_below(x) >= self._filled:
             return []
         return self.resolution(tree_math.left(x)) + self.resolution(tree_math.right(x))
+
+    @property
+    def _filled(self) -> int:
+        """How many nodes there are up to the last that is not blank: all subtrees to the right of it are empty."""
+        if self._end is None:
+            self._end = len(self.nodes)
+            while self._end and self.nodes[self._end - 1] is None:
+                self._end -= 1
+        return self._end
 
     def _is_empty(self, x: int) -> bool:
         """Whether the resolution of ``x`` is empty."""
         if self.nodes[x] is not None:
             return False
-        if tree_math.level(x) == 0:
+        if tree_math.level(x) == 0 or tree_math.first_below(x) >= self._filled:
             return True
         return self._is_empty(tree_math.left(x)) and self._is_empty(tree_math.right(x))
 
@@ -248,15 +259,20 @@ class RatchetTree:
     def with_nodes(self, changed: Iterable[tuple[int, Node | None]]) -> "RatchetTree":
         """With these nodes in place of what was there; of two for one place the later."""
         nodes, hashes, root = list(self.nodes), list(self._hashes), self.root
-        changes = []
+        changes, end = [], self._end
         for x, node in changed:
             if nodes[x] is not node:
                 changes.append((nodes[x], node))
             nodes[x] = node
+            if end is not None and node is not None and x >= end:
+                end = x + 1
             hashes[x] = None
             while x != root and hashes[x := tree_math.parent(x)] is not None:
                 hashes[x] = None
-        return self._changed(nodes, hashes, changes)
+        tree = self._changed(nodes, hashes, changes)
+        # the last one is mostly where it was
+        tree._end = end if end and nodes[end - 1] is not None else None
+        return tree
 
     def with_leaves_added(
         self, leaves: Sequence[LeafNode]
@@ -322,10 +338,9 @@ class RatchetTree:
 
     def encode(self) -> bytes:
         """``optional<Node> ratchet_tree<V>`` without the blanks at its end: section 12.4.3.3."""
-        last = max((x for x, node in enumerate(self.nodes) if node is not None), default=-1)
         return encode_vector(
             encode_optional(encode_node(node) if node is not None else None)
-            for node in self.nodes[: last + 1]
+            for node in self.nodes[: self._filled]
         )
 
     @classmethod

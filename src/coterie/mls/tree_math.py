@@ -51,6 +51,11 @@ def direct_path(x: int, n_leaves: int) -> list[int]:
     return path
 
 
+def first_below(x: int) -> int:
+    """The leftmost leaf in the subtree of ``x``."""
+    return x - (1 << level(x)) + 1
+
+
 def is_below(x: int, top: int) -> bool:
     """Whether ``x`` is in the subtree of ``top``, which counts as below itself."""
     reach = (1 << level(top)) - 1
