@@ -6,7 +6,7 @@ from coterie.client.device import Enrolled, public_key
 from coterie.client.room_policy import KNOWN_EXTENSIONS
 from coterie.client.store import Store
 from coterie.identity import CERTIFICATE_EXTENSION, encode_certificate, encode_credential
-from coterie.mls import SUITES, BasicCredential, Capabilities, Extension, NewLeaf
+from coterie.mls import SUITES, BasicCredential, Capabilities, Extension, NewLeaf, greased
 from coterie.mls.credential import BASIC
 from coterie.mls.key_package import MLS10
 from coterie.secret import Secret
@@ -80,11 +80,13 @@ def new_leaf(account: Enrolled) -> NewLeaf:
         account.device_key,
         public_key(account.device_key),
         BasicCredential(encode_credential(account.name, account.device)),
-        Capabilities(
-            versions=(MLS10,),
-            cipher_suites=tuple(SUITES),
-            extensions=KNOWN_EXTENSIONS,
-            credentials=(BASIC,),
+        greased(
+            Capabilities(
+                versions=(MLS10,),
+                cipher_suites=tuple(SUITES),
+                extensions=KNOWN_EXTENSIONS,
+                credentials=(BASIC,),
+            )
         ),
         (Extension(CERTIFICATE_EXTENSION, encode_certificate(account.certificate)),),
     )
