@@ -431,6 +431,34 @@ async def test_slow_reader_that_goes_on_reading_is_not_idle_and_one_that_stands_
         assert [going.transport.end, standing.transport.end] == ["", "aborted"]
 
 
+@asynchronous
+async def test_stranger_that_reads_slowly_has_the_minute_for_the_login_and_no_more(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w:
+        peer = await w.connect().open()
+        peer.transport.lying = 300_000
+        peer.peer.pause_writing()
+        for _ in range(7):
+            peer.transport.lying -= 1
+            await w.clock.advance(10)
+        assert peer.transport.end == "aborted"
+
+
+@asynchronous
+async def test_device_that_reads_slowly_is_dropped_after_ninety_minutes_without_renewal(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w:
+        peer = await w.log_in(w.device("anna"))
+        peer.transport.lying = 300_000
+        peer.peer.pause_writing()
+        for _ in range(92):
+            peer.transport.lying -= 1
+            await w.clock.advance(60)
+        assert peer.transport.end == "aborted"
+
+
 # --- the end -------------------------------------------------------------------------------------
 
 

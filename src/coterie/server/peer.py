@@ -173,8 +173,8 @@ class Peer(asyncio.Protocol):
     def _look_at_time(self) -> None:
         left = self._due - self._house.clock.monotonic()
         self._timer = None
-        if left <= 0 and self._is_draining():
-            self._end_after(limits.IDLE_TIMEOUT_S, "idle")
+        if left <= 0 and self._session.is_logged_in and self._is_draining():
+            self._put_off_end()
         elif left <= 0:
             self.drop(self._due_reason)
         elif self._stage is not Stage.OVER:
@@ -186,7 +186,7 @@ class Peer(asyncio.Protocol):
         return not self._writable.is_set() and self._unsent < before
 
     def _put_off_end(self) -> None:
-        """Every byte of a device does, until its keys are too old. Before the login none does."""
+        """Every byte of a device does, to or from it, until its keys are too old. Before the login none does."""
         if not self._session.is_logged_in:
             return
         if self._house.clock.monotonic() - self._renewed_at > limits.RENEWAL_DEADLINE_S:
