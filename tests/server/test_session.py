@@ -548,6 +548,16 @@ async def test_stranger_who_subscribes_hears_nothing_and_a_member_everything(hou
 
 
 @asynchronous
+async def test_groups_that_a_device_may_not_hear_take_no_memory(house: House) -> None:
+    anna = await Client(house).log_in(person(house, "anna").first)
+    for number in range(20):
+        unknown = f.Subscribe(number.to_bytes(16, "big"), 0, bytes(32))
+        assert code(await anna.ask(unknown)) is f.Code.NOT_MEMBER
+    assert anna.session._groups == set()
+    assert house.bus._groups == {}
+
+
+@asynchronous
 async def test_device_that_was_taken_off_may_look_but_hears_nothing_more(house: House) -> None:
     anna, ben = person(house, "anna").first, person(house, "ben").first
     annas, bens = await Client(house).log_in(anna), await Client(house).log_in(ben)

@@ -393,6 +393,7 @@ class Session:
             answer, _ = await house.readers.run(read, group_id, self.device, cursor, chain)
         elif not is_listed:
             house.bus.unsubscribe(group_id, self._listener)
+            self._groups.discard(group_id)
         return answer
 
     async def _fetch_inbox(self, after: int) -> f.ReplyBody:
