@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from coterie.client.intent import Change, Newcomer, Say
 from coterie.client.key_packages import KEPT_ON_SERVER
 from coterie.client.log import Halt
 from coterie.client.room_policy import room_state_of
+from coterie.client.room_state import RoomState
 from coterie.content import Text, encode
 from coterie.errors import StorageError
 from coterie.identity import AccountKey
@@ -133,37 +135,85 @@ async def test_another_group_in_place_of_the_one_the_device_is_in_is_refused(
 ) -> None:
     """A member (with the server's help, anybody) could show bobb a room of the same name with himself alone in it."""
     async with pair_in(tmp_path) as (house, alice, bobb):
-        mallory = people.new_device("mallory", AccountKey(Secret(b"m" * 32)))
-        given = house.shared.store.do(
-            lambda t: t.directory.take_key_packages("bobb"), house.clock.now()
-        )
-        package = given.key_packages[0]
-        real = room_state_of(alice.log.group)
-        state = structs.replace(real, admins=(mallory.account_key,))
-        fake = people.Room(group_id=alice.log.group_id)
-        reader = fake.create(mallory, state)
-        for _ in range(9):
-            reader.want(Change())
-            fake.settle()
-        assert reader.group.epoch > alice.log.group.epoch
-        reader.want(Change(adds=(Newcomer("bobb", package.device, package.key_package),)))
-        reader.catch_up()
-        reader.seal()
-        sealed = reader.log.outbox[0].sealed
-        assert sealed is not None
-        assert sealed.welcome is not None
-        welcome = sealed.welcome
-
-        def put(t: Transaction) -> None:
-            t.inboxes.put_welcome(fake.group_id, mallory.id, welcome, {bobb.account.device})
-
-        house.shared.store.do(put, house.clock.now())
-        house.connection("bobb").tell(f.InboxGrew())
+        _invite_into_a_fake(house, bobb, room_state_of(alice.log.group))
         await until(lambda: bool(bobb.notices))
         assert "welcome-member" in bobb.notices[-1]
         await bobb.say("hello")
         await alice.in_step()
         assert await alice.texts() == ["hello"]
+
+
+@asynchronous
+async def test_a_group_that_comes_back_as_another_room_is_refused(tmp_path: Path) -> None:
+    """The server knows a group's id and not its room's: it could end the one, and be sent what waits in the other."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        bobb.rooms.lost(bobb.log.group_id, "some entries")
+        waits = bobb.rooms.enqueue(bobb.log.group_id, Say(encode(Text("never posted", 0))))
+        real = room_state_of(alice.log.group)
+        _invite_into_a_fake(house, bobb, structs.replace(real, room_id=b"another room, no"))
+        await until(lambda: bool(bobb.notices))
+        assert "welcome-room" in bobb.notices[-1]
+        assert bobb.log.halt is Halt.LOST
+        assert not waits.placed.done()
+
+
+@asynchronous
+async def test_what_waits_is_not_sent_to_people_whom_the_room_did_not_have(tmp_path: Path) -> None:
+    """Who knows the room, together with the server, could put himself into it anew with whom he likes."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        bobb.rooms.lost(bobb.log.group_id, "some entries")
+        waits = bobb.rooms.enqueue(bobb.log.group_id, Say(encode(Text("never posted", 0))))
+        _invite_into_a_fake(house, bobb, room_state_of(alice.log.group))
+        assert "mallory" in str(await error_of(waits.placed))
+        assert not bobb.log.outbox
+
+
+@pytest.mark.parametrize("seq", [2**63 - 1, 2**64 - 1])
+@asynchronous
+async def test_an_invitation_to_begin_where_no_log_ends_does_not_keep_others_from_being_read(
+    tmp_path: Path, seq: int
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        state = structs.replace(room_state_of(alice.log.group), room_id=b"another room, no")
+        _invite_into_a_fake(house, bobb, state, group_id=b"F" * 16, seq=seq)
+        await until(lambda: bool(bobb.notices))
+        assert "welcome-position" in bobb.notices[-1]
+        assert list(bobb.rooms) == [alice.log.group_id]
+
+
+def _invite_into_a_fake(
+    house: House,
+    bobb: Person,
+    state: RoomState,
+    group_id: bytes | None = None,
+    seq: int | None = None,
+) -> None:
+    """Into a group that mallory made: with the id of bobb's, and of a higher epoch, unless another is given."""
+    mallory = people.new_device("mallory", AccountKey(Secret(b"m" * 32)))
+    given = house.shared.store.do(
+        lambda t: t.directory.take_key_packages("bobb"), house.clock.now()
+    )
+    package = given.key_packages[0]
+    fake = people.Room(group_id=group_id or bobb.log.group_id)
+    reader = fake.create(mallory, structs.replace(state, admins=(mallory.account_key,)))
+    for _ in range(9):
+        reader.want(Change())
+        fake.settle()
+    reader.want(Change(adds=(Newcomer("bobb", package.device, package.key_package),)))
+    reader.catch_up()
+    if seq is not None:
+        reader.log = replace(reader.log, cursor=seq)
+    reader.seal()
+    sealed = reader.log.outbox[0].sealed
+    assert sealed is not None
+    assert sealed.welcome is not None
+    welcome = sealed.welcome
+
+    def put(t: Transaction) -> None:
+        t.inboxes.put_welcome(fake.group_id, mallory.id, welcome, {bobb.account.device})
+
+    house.shared.store.do(put, house.clock.now())
+    house.connection("bobb").tell(f.InboxGrew())
 
 
 @asynchronous

@@ -25,6 +25,7 @@ from coterie.wire.frames import FetchInbox, InboxItem
 
 log = get_logger()
 
+MAX_SEQ = 2**63 - 1  # of an entry, in frames and in the database
 _TAKEN = "inbox"  # the number of the last item that was taken, in the store
 
 
@@ -81,6 +82,8 @@ class Inbox:
             if begins is None:
                 raise RuleViolation("welcome-position", "it does not say where the newcomer begins")
             position: Position = decode_position(begins)
+            if position.seq >= MAX_SEQ:
+                raise RuleViolation("welcome-position", "the newcomer begins where no log can be")
             self._check_new(item.group, group)
         except RemoteProtocolError as error:
             log.info(
@@ -105,10 +108,13 @@ class Inbox:
         """ "A Welcome is refused for a group that the device was in, unless its epoch is higher …; and for a room it
         knows, unless a successor followed in that room's log names the group." (PROTOCOL.md section 2)
         """
-        group_id = group.group_id
+        group_id, room_id = group.group_id, room_state_of(group).room_id
         if said != group_id:
             raise RuleViolation("welcome-group", "the server names another group")
         if group_id in self._rooms:
+            # "No commit changes a room id" (section 4), and the server never learns it: it cannot make the group anew.
+            if room_id != self._rooms.room_id(group_id):
+                raise RuleViolation("welcome-room", "the group is known as another room")
             here = self._rooms.log(group_id)
             if group.epoch <= here.group.epoch:
                 raise RuleViolation("welcome-epoch", "the device was in that epoch already")
@@ -117,6 +123,5 @@ class Inbox:
             if here.halt in (Halt.OPEN, Halt.FORKED):
                 raise RuleViolation("welcome-member", "the device is in that group")
             return
-        room_id = room_state_of(group).room_id
         if any(self._rooms.room_id(other) == room_id for other in self._rooms):
             raise RuleViolation("welcome-room", "a second group for a room that is known")

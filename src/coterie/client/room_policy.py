@@ -77,6 +77,12 @@ def _room_state(extensions: Iterable[Extension]) -> RoomState:
     return room_state.decode(found)
 
 
+def accounts_of(group: Group) -> set[tuple[str, bytes]]:
+    """The members' accounts: name and account key."""
+    found = (leaf_identity(member.leaf_node) for member in group.members())
+    return {(leaf.name, leaf.account_key) for leaf in found}
+
+
 def direct_room_id(one: bytes, other: bytes) -> bytes:
     """32 bytes, alike for both: the id of the direct messages of two account keys."""
     return hashlib.sha256(b"coterie/1 direct" + b"".join(sorted((one, other)))).digest()

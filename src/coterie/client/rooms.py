@@ -17,7 +17,13 @@ from coterie.client.intent import Intent, Outgoing, Sealed
 from coterie.client.log import GroupLog, Halt, Step, account_of
 from coterie.client.people import People
 from coterie.client.position import Position
-from coterie.client.room_policy import REQUIRED, ROOM_ID_SIZE, ROOM_POLICY, room_state_of
+from coterie.client.room_policy import (
+    REQUIRED,
+    ROOM_ID_SIZE,
+    ROOM_POLICY,
+    accounts_of,
+    room_state_of,
+)
 from coterie.client.room_state import RoomState
 from coterie.client.store import Store, TimelineRow
 from coterie.client.timeline import row_of
@@ -131,15 +137,20 @@ class Rooms:
         ``used`` deletes the key package, in the same transaction.
 
         Where we were in it before, what was never posted waits on; what was may be in the log, where we cannot read.
+        Nothing waits on where others came in meanwhile: how is in no log that we read, and it was not said to them.
         """
         old = self._logs.get(group.group_id)
         waiting = old.outbox if old is not None else ()
+        strange = sorted(accounts_of(group) - accounts_of(old.group)) if old is not None else []
         joined = replace(
             logs.join(group, self._account.device, begins, self._now()),
-            outbox=tuple(out for out in waiting if not out.message_id),
+            outbox=tuple(out for out in waiting if not out.message_id and not strange),
         )
         reason = "this device was added to the room anew before the message came back"
-        dropped = tuple(Dropped(out.ticket, reason) for out in waiting if out.message_id)
+        if strange:
+            reason = f"this device was added to the room anew, with {', '.join(name for name, _ in strange)} in it"
+        kept = {out.ticket for out in joined.outbox}
+        dropped = tuple(Dropped(out.ticket, reason) for out in waiting if out.ticket not in kept)
 
         def before() -> None:
             used()
