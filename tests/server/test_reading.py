@@ -1,10 +1,12 @@
 """What is read of logs and inboxes."""
 
 from coterie.server.store import Store
-from coterie.wire import chain
+from coterie.server.writing import Transaction
+from coterie.wire import chain, limits
 from coterie.wire import frames as f
 from tests.server.people import (
     GROUP,
+    NOW,
     Person,
     Writer,
     count,
@@ -61,6 +63,19 @@ def test_welcome_is_stored_once_and_goes_when_every_inbox_has_taken_it(
         assert store.reading.inbox(device, 1)[0].items == ()
         take_inbox(store, device, 1)
         assert (count(store, "welcome"), count(store, "inbox")) == (left, left)
+
+
+def test_inbox_full_of_tiny_welcomes_is_read_in_steps(store: Store, anna: Writer) -> None:
+    """By their bytes alone all of them went into one answer: enough of them, and none could be sent any more."""
+    device, most = anna.device.device, limits.MAX_FETCH_ENTRIES
+
+    def fill(t: Transaction) -> None:
+        for _ in range(most + 1):
+            t.inboxes.put_welcome(GROUP, device, b"", {device})
+
+    store.do(fill, NOW)
+    steps = [store.reading.inbox(device, after)[0].items for after in (0, most)]
+    assert [len(items) for items in steps] == [most, 1]
 
 
 def test_inbox_goes_on_counting_after_it_was_emptied(store: Store, anna: Writer) -> None:

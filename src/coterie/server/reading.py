@@ -168,7 +168,9 @@ class Reading:
             )
             for number, group_id, sender, welcome, may_post in rows:
                 size += len(welcome)
-                if found and size > limits.MAX_FETCH_BYTES:
+                if found and (
+                    size > limits.MAX_FETCH_BYTES or len(found) == limits.MAX_FETCH_ENTRIES
+                ):
                     break
                 found.append(InboxItem(number, group_id, sender, welcome))
                 if may_post is False:
