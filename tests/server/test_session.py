@@ -280,6 +280,7 @@ async def test_registration_that_does_not_fit_together_is_refused_and_uses_nothi
         },
     ]
     for lie in lies:
+        house.attempts = attempts.Attempts()  # so many tries under one name would have to wait
         enrolment = Enrolment(Invite(Address("h", 1), HASH, token), "ben", PASSWORD, IDENTITY)
         response = await client.ask(enrolment.start())
         assert isinstance(response, f.RegisterResponse)
@@ -331,6 +332,25 @@ async def test_many_join_from_one_address(house: House) -> None:
     for number in range(20):
         client = await Client(house).greet()
         await client.register(f"person{number}", token)
+
+
+@asynchronous
+async def test_evaluations_under_a_free_name_are_limited(house: House) -> None:
+    """With an invite one could try passwords on a name to come, and compare once the database is stolen."""
+    token = invite(house)
+    client = await Client(house).greet()
+
+    def start(name: str) -> f.RegisterStart:
+        return Enrolment(Invite(Address("h", 1), HASH, token), name, PASSWORD, IDENTITY).start()
+
+    for _ in range(attempts.FREE_ATTEMPTS):
+        assert isinstance(await client.ask(start("ben")), f.RegisterResponse)
+    assert code(await client.ask(start("ben"))) is f.Code.WAIT
+    other = await Client(house, "198.51.100.1").greet()
+    assert code(await other.ask(start("ben"))) is f.Code.WAIT
+    wrong = f.RegisterStart(b"?" * 16, "ben", b"")
+    assert code(await other.ask(wrong)) is f.Code.INVITE  # it learns nothing of who else tries
+    await client.register("carl", token)
 
 
 # --- logins --------------------------------------------------------------------------------------

@@ -246,6 +246,10 @@ class Session:
             house.store.reading.check_registration, body.token, body.name, house.clock.now()
         )
         house.attempts.take_back(key)  # an office that joins together does not wait for itself
+        # Who could evaluate guesses under a name to come would compare them once the database is stolen.
+        wait_s = house.attempts.begin(_registration_of(body.name), now=house.clock.monotonic())
+        if wait_s:
+            return _wait(wait_s)
         response = await house.threads.run(
             registration_response,
             house.keys.opaque,
@@ -281,6 +285,7 @@ class Session:
                 certificate,
             )
         )
+        self._house.attempts.forget(_registration_of(started.name))
         log.info("account-made")
         return done
 
@@ -404,6 +409,11 @@ class Session:
         if silent:  # "may not post before it has fetched its Welcome"
             await self._do(lambda t: t.inboxes.welcomed(device, silent))
         return inbox
+
+
+def _registration_of(name: str) -> str:
+    """What an evaluation under a free name counts for, until the name is taken."""
+    return f"registration of {name}"
 
 
 def _wait(wait_s: float) -> f.Failed:
