@@ -1,6 +1,7 @@
 """Whom this client believes: pins, device lists, and who can be added."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from coterie.client.key_packages import KeyPackages as Maker
 from coterie.client.people import KeyChanged, People
 from coterie.errors import InvalidInput, RemoteProtocolError, RuleViolation
 from coterie.identity import AccountKey, PinnedHow
+from coterie.mls import Extension, Group
 from coterie.secret import Secret
 from coterie.wire.frames import DeviceKeyPackage, KeyPackageCount, KeyPackages
+from coterie.wire.signed import open_device_list
+from tests.client import people
 from tests.client.house import FAST, House
 from tests.client.house import Person as Somebody
 
@@ -178,3 +182,37 @@ def test_both_sides_see_the_same_number(scene: Scene) -> None:
     theirs.believe("alice", scene.alice.account.device_list, NOW)
     assert scene.people.safety_number("bobb") == theirs.safety_number("alice")
     store.close()
+
+
+def test_nobody_of_an_account_is_added_by_an_older_list_than_a_certificate_in_a_room_names(
+    scene: Scene,
+) -> None:
+    """The server could keep back the list on which a device is no more, and hand out that device's key package."""
+    bobb = scene.somebody("bobb")
+    given = scene.given(bobb)
+    scene.add("bobb", given)
+    group = _room_with_a_newer_certificate(bobb)
+    with scene.store.transaction():
+        assert scene.people.meet(group, None, "bobb", NOW) == []
+    with pytest.raises(RuleViolation, match="device-list-old"):
+        scene.add("bobb", given)
+    scene.people.believe("bobb", given.device_list, NOW)  # no way round it
+    with pytest.raises(RuleViolation, match="device-list-old"):
+        scene.add("bobb", given)
+
+
+def _room_with_a_newer_certificate(bobb: Somebody) -> Group:
+    """A group of another device of his, which came by version 2 of his list."""
+    device = people.new_device("bobb", AccountKey(Secret(b"k" * 32)))
+    certified = identity.new_device(
+        device.account,
+        "bobb",
+        device=device.id,
+        device_key=device.leaf.signature_key,
+        now=NOW,
+        previous=open_device_list(bobb.account.device_list),
+    )
+    encoded = identity.encode_certificate(certified.certificate)
+    certificate = Extension(identity.CERTIFICATE_EXTENSION, encoded)
+    newer = replace(device, leaf=replace(device.leaf, extensions=(certificate,)))
+    return people.Room().create(newer, people.new_state(newer)).group

@@ -56,7 +56,23 @@ class People:
             is_pinned = self._pin(name, key, how, now)
             if not is_pinned and known is not None and known.changed_key != key:
                 changed.append(name)
+        self._hear_of_lists(group)
         return changed
+
+    def _hear_of_lists(self, group: Group) -> None:
+        """ "Who sees a certificate with a higher list version adds nobody of that account until it has that list."
+
+        Else a server that keeps the new list back could have a device added that is no longer on it.
+        """
+        newest: dict[tuple[str, bytes], int] = {}
+        for member in group.members():
+            leaf = leaf_identity(member.leaf_node)
+            account = (leaf.name, leaf.account_key)
+            newest[account] = max(newest.get(account, 0), leaf.list_version)
+        for (name, key), version in newest.items():
+            known = self._store.account(name)
+            if known is not None and known.pin.account_key == key and known.list_version < version:
+                self._save(replace(known, list_version=version))
 
     def strangers(self, group: Group) -> list[str]:
         """Members whose key is not the pinned one: nothing is sent to them until a person has acknowledged it."""
@@ -83,7 +99,8 @@ class People:
                 held = open_device_list(known.device_list) if known.device_list else None
                 newest = identity.highest_list(held, device_list)
                 if newest is device_list:
-                    self._save(replace(known, list_version=device_list.version, device_list=signed))
+                    version = max(known.list_version, device_list.version)
+                    self._save(replace(known, list_version=version, device_list=signed))
         if not is_pinned:
             raise KeyChanged(name)
         return newest
@@ -97,6 +114,8 @@ class People:
         the account's.
         """
         device_list = self.believe(name, given.device_list, now)
+        if device_list.version < self._known(name).list_version:
+            raise RuleViolation("device-list-old", f"of {name}: a room has seen a newer one")
         if len({one.device for one in given.key_packages}) != len(given.key_packages):
             raise RemoteProtocolError(f"the server gave a device of {name} twice")
         found = tuple(

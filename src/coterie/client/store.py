@@ -100,7 +100,7 @@ class KnownAccount:
 
     pin: Pin
     changed_key: bytes | None  # another key than the pinned one was seen, and not yet acknowledged
-    list_version: int
+    list_version: int  # the highest that was heard of: ``device_list`` may be older
     device_list: SignedDocument | None
 
 
