@@ -92,11 +92,16 @@ class Device:
 
 
 def new_device(
-    name: str, account: AccountKey | None = None, *, number: int = 1, suite: int = FAST
+    name: str,
+    account: AccountKey | None = None,
+    *,
+    number: int = 1,
+    suite: int = FAST,
+    device: bytes = b"",
 ) -> Device:
-    """The first device of a new account; or with ``account`` its ``number``-th."""
+    """The first device of a new account; or with ``account`` its ``number``-th, or with the id ``device``."""
     account = account or AccountKey(Secret(sha256(name.encode()).digest()))
-    device = sha256(f"{name}'s device {number}".encode()).digest()[:16]
+    device = device or sha256(f"{name}'s device {number}".encode()).digest()[:16]
     seed, device_key = suite_of(suite).signature.generate()
     certified = identity.new_device(account, name, device=device, device_key=device_key, now=NOW)
     assert open_device_list(certified.device_list).name == name

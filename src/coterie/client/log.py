@@ -23,6 +23,7 @@ from coterie.mls import (
     ApplicationReceived,
     CommitReceived,
     Group,
+    LeafNode,
     PathNotReadable,
     PendingCommit,
     ProposalReceived,
@@ -99,6 +100,7 @@ class Step:
     used: tuple[bytes, bytes] | None = None  # (device, message_id) of an entry that counts
     is_new_epoch: bool = False  # ids used so far are forgotten
     is_handshake: bool = False  # chains below are forgotten
+    author: str = ""  # the account that signed a commit that counts
 
 
 def create(group: Group, device: bytes, now: float) -> GroupLog:
@@ -199,8 +201,9 @@ def _read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step
             log = replace(
                 log, group=after, pending=None, healed_at=now, committed_at=now, heal_first=False
             )
-            lines = narrate.changes(before, after, entry, leaf_identity(before.own_leaf).name)
-            return Step(log, (*lines, landed), is_new_epoch=True)
+            me = leaf_identity(before.own_leaf).name
+            lines = narrate.changes(before, after, entry, me)
+            return Step(log, (*lines, landed), is_new_epoch=True, author=me)
         case _:
             assert_never(mine.intent)
 
@@ -253,21 +256,23 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
         text = "the commit that did not open was dead for the others too: the room goes on"
         happenings.append(Line(entry.seq, entry.message_id, Event.UNSTUCK, text))
     if where is not None:
-        log, lines = _compare(log, entry, where, history)
+        log, lines = _compare(log, entry, received.sender_leaf, where, history)
         happenings += lines
     log = replace(log, unopened=())
     return _apply(log, entry, received, happenings, now)
 
 
 def _compare(
-    log: GroupLog, entry: Entry, where: Position, history: History
+    log: GroupLog, entry: Entry, sender: LeafNode | None, where: Position, history: History
 ) -> tuple[GroupLog, list[Happening]]:
     """The sender's (seq, chain) with ours. Never decides whether the entry counts."""
+    # Not ``_who``: the stamp is the server's word, and two accounts could have a device of the same id.
+    who = (
+        f"{leaf_identity(sender).name}'s device {entry.device.hex()[:8]}" if sender else "somebody"
+    )
     known = history.chain_at(log.group_id, where.seq) if where.seq < entry.seq else None
     if known is None:
-        text = (
-            f"{_who(log.group, entry.device)} claims to have read to {where.seq}, which cannot be"
-        )
+        text = f"{who} claims to have read to {where.seq}, which cannot be"
         return log, [Line(entry.seq, entry.message_id, Event.LIE, text)]
     if known == where.chain:
         # A fork that was acknowledged is over: the next one stops the room again.
@@ -276,7 +281,7 @@ def _compare(
     if entry.device in log.forks:
         return log, []  # told already, and it has not matched since it was acknowledged
     text = (
-        f"{_who(log.group, entry.device)} saw another log than this device at {where.seq}: the server shows "
+        f"{who} saw another log than this device at {where.seq}: the server shows "
         "two logs, or that device lies; nothing is sent here until you acknowledge it"
     )
     line = Line(entry.seq, entry.message_id, Event.FORK, text)
@@ -316,9 +321,9 @@ def _apply(
                 log, dropped = _drop_all(
                     replace(log, halt=Halt.REMOVED), "you are no longer in this room"
                 )
-                return Step(log, (*happenings, *dropped), is_new_epoch=True)
+                return Step(log, (*happenings, *dropped), is_new_epoch=True, author=author)
             happenings += narrate.changes(before, received.group, entry, author)
-            return Step(log, tuple(happenings), is_new_epoch=True)
+            return Step(log, tuple(happenings), is_new_epoch=True, author=author)
         case _:
             assert_never(received)
 

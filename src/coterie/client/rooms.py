@@ -14,7 +14,7 @@ from coterie.client.account import new_leaf
 from coterie.client.device import Enrolled
 from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
 from coterie.client.intent import Intent, Outgoing, Sealed
-from coterie.client.log import GroupLog, Halt, Step, account_of
+from coterie.client.log import GroupLog, Halt, Step
 from coterie.client.people import People
 from coterie.client.position import Position
 from coterie.client.room_policy import (
@@ -166,8 +166,8 @@ class Rooms:
         """The log after its next entry, saved."""
         old = self._logs[group_id]
         step = logs.read(old, entry, self._store, self._now())
-        by = account_of(old.group, entry.device) if step.is_new_epoch else None
-        self._save(old, step, met_by=by, has_entry=True)
+        met_by = step.author if step.is_new_epoch else None
+        self._save(old, step, met_by=met_by, has_entry=True)
         log.debug(
             "entry-read",
             group=short(group_id),
