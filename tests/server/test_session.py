@@ -280,7 +280,7 @@ async def test_registration_that_does_not_fit_together_is_refused_and_uses_nothi
         },
     ]
     for lie in lies:
-        house.attempts = attempts.Attempts()  # so many tries under one name would have to wait
+        house.registrations = attempts.Attempts()  # so many tries under one name would have to wait
         enrolment = Enrolment(Invite(Address("h", 1), HASH, token), "ben", PASSWORD, IDENTITY)
         response = await client.ask(enrolment.start())
         assert isinstance(response, f.RegisterResponse)
@@ -351,6 +351,21 @@ async def test_evaluations_under_a_free_name_are_limited(house: House) -> None:
     wrong = f.RegisterStart(b"?" * 16, "ben", b"")
     assert code(await other.ask(wrong)) is f.Code.INVITE  # it learns nothing of who else tries
     await client.register("carl", token)
+
+
+@asynchronous
+async def test_registrations_that_are_begun_push_no_guesses_out_of_memory(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "MAX_REMEMBERED", 10)
+    client = await Client(house).greet()
+    for _ in range(attempts.FREE_ATTEMPTS):
+        await client.guess("ben")
+    newcomer = Invite(Address("h", 1), HASH, invite(house))
+    for number in range(20):
+        started = Enrolment(newcomer, f"person{number}", PASSWORD, IDENTITY).start()
+        assert isinstance(await client.ask(started), f.RegisterResponse)
+    assert code(await client.guess("ben")) is f.Code.WAIT
 
 
 # --- logins --------------------------------------------------------------------------------------

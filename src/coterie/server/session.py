@@ -92,6 +92,8 @@ class House:
     clock: Clock
     threads: Threads  # for key exchanges and logins
     readers: Threads
+    registrations: Attempts = field(init=False, default_factory=Attempts)
+    """By name; apart, so that whoever holds an invite pushes no guesses at passwords out of memory."""
     fake_record: bytes = field(init=False)  # what a name that does not exist is answered from
 
     def __post_init__(self) -> None:
@@ -247,7 +249,7 @@ class Session:
         )
         house.attempts.take_back(key)  # an office that joins together does not wait for itself
         # Who could evaluate guesses under a name to come would compare them once the database is stolen.
-        wait_s = house.attempts.begin(_registration_of(body.name), now=house.clock.monotonic())
+        wait_s = house.registrations.begin(body.name, now=house.clock.monotonic())
         if wait_s:
             return _wait(wait_s)
         response = await house.threads.run(
@@ -285,7 +287,7 @@ class Session:
                 certificate,
             )
         )
-        self._house.attempts.forget(_registration_of(started.name))
+        self._house.registrations.forget(started.name)
         log.info("account-made")
         return done
 
@@ -409,11 +411,6 @@ class Session:
         if silent:  # "may not post before it has fetched its Welcome"
             await self._do(lambda t: t.inboxes.welcomed(device, silent))
         return inbox
-
-
-def _registration_of(name: str) -> str:
-    """What an evaluation under a free name counts for, until the name is taken."""
-    return f"registration of {name}"
 
 
 def _wait(wait_s: float) -> f.Failed:
