@@ -411,6 +411,25 @@ def room_of(devices: Sequence[Device], *, admins: int = 1) -> tuple[Room, list[R
     return room, [room.readers[device.id] for device in devices]
 
 
+def twin_of(member: Reader, device: bytes) -> tuple[Reader, Entry]:
+    """A device of the same account with an id that is another's already, and the commit that adds it."""
+    room, here = member.room, member.here(member.new_id())
+    twin = new_device(member.device.name, member.device.account, device=device)
+    bundle = twin.key_package()
+    _, pending = commit(
+        member.group,
+        (Add(bundle.key_package),),
+        authenticated_data=here.encode(),
+        group_info_extensions=(Extension(position.EXTENSION_TYPE, here.encode()),),
+    )
+    entry = member.append(Kind.COMMIT, pending.message, here.message_id)
+    assert pending.welcome is not None
+    reader = room.join(twin, bundle, pending.welcome)
+    reader.read(entry)
+    member.log = replace(member.log, group=pending.group, cursor=entry.seq)
+    return reader, entry
+
+
 def append_first(reader: Reader) -> None:
     """The first of its posts, without the Welcome: the newcomers of a crowd need not join to be members."""
     reader.catch_up()

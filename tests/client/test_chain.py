@@ -9,10 +9,9 @@ from coterie.client import log as logs
 from coterie.client.happening import Event
 from coterie.client.intent import Change
 from coterie.client.log import Halt
-from coterie.client.position import EXTENSION_TYPE, Position
-from coterie.mls import Add, Extension, commit
+from coterie.client.position import Position
 from coterie.wire.frames import Entry, Kind
-from tests.client.people import Reader, new_device, new_room, room_of
+from tests.client.people import Reader, new_device, new_room, room_of, twin_of
 
 LIE = b"\x66" * 32
 
@@ -227,19 +226,8 @@ def test_entry_that_opens_in_between_ends_the_row() -> None:
 
 def test_who_saw_another_log_is_told_by_the_leaf_that_signed_and_not_by_the_stamp() -> None:
     """A server that registers a device id twice could have mallory's word taken for alice's."""
-    room, (alice, bobb, mallory) = new_room("alice", "bobb", "mallory")
-    other = new_device("mallory", mallory.device.account, device=alice.device.id)
-    bundle, here = other.key_package(), mallory.here(mallory.new_id())
-    _, pending = commit(
-        mallory.group,
-        (Add(bundle.key_package),),
-        authenticated_data=here.encode(),
-        group_info_extensions=(Extension(EXTENSION_TYPE, here.encode()),),
-    )
-    entry = mallory.append(Kind.COMMIT, pending.message, here.message_id)
-    assert pending.welcome is not None
-    twin = room.join(other, bundle, pending.welcome)
-    twin.read(entry)
+    _, (alice, bobb, mallory) = new_room("alice", "bobb", "mallory")
+    twin, entry = twin_of(mallory, alice.device.id)
     bobb.read(entry)
     bobb.read(twin.append_message(b"hi", Position(twin.new_id(), entry.seq, b"?" * 32)))
     event, text = bobb.lines[-1]

@@ -13,7 +13,7 @@ from coterie.client.position import Position
 from coterie.mls import Remove
 from coterie.secret import Secret
 from coterie.wire.frames import Kind
-from tests.client.people import Reader, Room, new_device, new_room, room_of
+from tests.client.people import Reader, Room, new_device, new_room, room_of, twin_of
 
 
 def break_keys(reader: Reader) -> None:
@@ -189,3 +189,17 @@ def test_leaving_device_that_is_stuck_does_not_propose() -> None:
     carol.want(Leave())
     carol.seal()
     assert logs.next_posts(carol.log) == ()
+
+
+def test_author_is_who_signed_the_commit_and_not_whose_device_id_it_has() -> None:
+    """Else, where the server registers an id twice, mallory's next word would count as another account's."""
+    _, (alice, mallory, carol) = new_room("alice", "mallory", "carol")
+    twin, entry = twin_of(mallory, alice.device.id)
+    carol.read(entry)
+    break_keys(carol)
+    carol.read(twin.append_commit())
+    assert (carol.log.halt, carol.log.stuck_by) == (Halt.STUCK, "mallory")
+    carol.read(mallory.append_message(b"bait"))
+    assert carol.log.halt is Halt.STUCK
+    carol.read(twin.append_message(b"bait"))
+    assert carol.log.halt is Halt.STUCK

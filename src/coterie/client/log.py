@@ -236,7 +236,7 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
             raise RuleViolation("message-id-reused")
         received, where = open_entry(log.group, entry)
     except PathNotReadable as stuck:
-        author = account_of(log.group, entry.device)
+        author = _signer(log.group, stuck)
         text = f"a commit by {author} does not open here ({stuck}); this device is stuck and sends nothing here"
         line = Line(entry.seq, entry.message_id, Event.STUCK, text)
         if log.halt is Halt.STUCK:
@@ -245,7 +245,8 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
     except RemoteProtocolError as error:
         return _dead(log, entry, error)
     happenings: list[Happening] = []
-    if log.halt is Halt.STUCK and account_of(log.group, entry.device) == log.stuck_by:
+    sender = received.sender_leaf
+    if log.halt is Halt.STUCK and sender and leaf_identity(sender).name == log.stuck_by:
         if isinstance(received, CommitReceived):
             return Step(log)  # of the author's two commits either may count: the others will tell
     elif (
@@ -256,10 +257,16 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
         text = "the commit that did not open was dead for the others too: the room goes on"
         happenings.append(Line(entry.seq, entry.message_id, Event.UNSTUCK, text))
     if where is not None:
-        log, lines = _compare(log, entry, received.sender_leaf, where, history)
+        log, lines = _compare(log, entry, sender, where, history)
         happenings += lines
     log = replace(log, unopened=())
     return _apply(log, entry, received, happenings, now)
+
+
+def _signer(group: Group, stuck: PathNotReadable) -> str:
+    """The account of the commit's author."""
+    leaf = group.tree.leaf(stuck.content.content.sender.index) if stuck.content else None
+    return leaf_identity(leaf).name if leaf else ""
 
 
 def _compare(
