@@ -205,3 +205,12 @@ def test_largest_entry_and_largest_welcome_fit_a_frame() -> None:
 def test_event_has_no_id_and_ping_no_fields() -> None:
     assert plain(Event(LogGrew(GROUP, (), 3)))[0] == "e"
     assert plain(Request(7, Ping())) == [7, {"type": "Ping"}]
+
+
+def test_welcome_for_nobody_is_refused() -> None:
+    """It was stored, and nobody's inbox would ever let it go."""
+    for_nobody = Post(
+        GROUP, Kind.COMMIT, MESSAGE, 1, 0, b"c", ListChange(), frames.WelcomeFor(b"w", ())
+    )
+    with pytest.raises(RemoteProtocolError, match="devices"):
+        as_request(Request(1, for_nobody))

@@ -96,7 +96,7 @@ class WelcomeFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A Welcome and the devices whose inboxes refer to it; all of them in the post's ``ListChange.add``."""
 
     welcome: Annotated[bytes, Meta(max_length=limits.MAX_WELCOME)]
-    devices: Annotated[tuple[DeviceId, ...], Meta(max_length=limits.MAX_ADDS)]
+    devices: Annotated[tuple[DeviceId, ...], Meta(min_length=1, max_length=limits.MAX_ADDS)]
 
 
 class DeviceKeyPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
