@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from msgspec import structs
 
-from coterie.client.api import AddMembers, RemoveMember, Result, SendText
+from coterie.client.api import Acknowledge, AddMembers, RemoveMember, Result, SendText
 from coterie.client.intent import Change, Newcomer, Say
 from coterie.client.key_packages import KEPT_ON_SERVER
-from coterie.client.log import Halt
+from coterie.client.log import Halt, Step
 from coterie.client.room_policy import room_state_of
 from coterie.client.room_state import RoomState
 from coterie.content import Text, encode
@@ -288,6 +289,26 @@ async def test_what_was_never_posted_waits_on_when_a_device_is_added_anew(tmp_pa
         await later.placed
         await alice.in_step()
         assert await alice.texts() == ["never posted"]
+
+
+@asynchronous
+async def test_a_fork_that_nobody_acknowledged_stops_the_room_after_an_invitation_too(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        seen = MappingProxyType({alice.account.device: False})
+        forked = replace(bobb.log, halt=Halt.FORKED, forks=seen)
+        bobb.rooms._save(bobb.log, Step(forked))
+        await alice.ask(RemoveMember("ops", "bobb"))
+        await house.clock.advance(1.0)  # he has taken himself off the list
+        await passing(house.clock, _again(alice))
+        await bobb.in_step()
+        assert (await bobb.events())[-2:] == ["removed", "joined"]
+        assert bobb.log.halt is Halt.FORKED
+        await bobb.ask(Acknowledge(room="ops"))
+        await passing(house.clock, bobb.say_later("hello again"))
+        await alice.in_step()
+        assert await alice.texts() == ["hello again"]
 
 
 @asynchronous

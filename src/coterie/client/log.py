@@ -153,7 +153,7 @@ def _read_before_beginning(log: GroupLog, entry: Entry) -> Step:
     """A newcomer hashes what it cannot read, up to the commit that added it."""
     if entry.message_id != log.begins_with or entry.kind is not Kind.COMMIT:
         return Step(log, is_handshake=entry.kind in (Kind.COMMIT, Kind.SUCCESSOR))
-    log = replace(log, begins_with=None, halt=Halt.OPEN)
+    log = _open_again(replace(log, begins_with=None))
     line = Line(entry.seq, entry.message_id, Event.JOINED, narrate.joined(log.group))
     return Step(log, (line,), is_new_epoch=True, is_handshake=True)
 

@@ -7,6 +7,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from coterie.client import log as logs
 from coterie.client import outbox, room_state
@@ -138,6 +139,7 @@ class Rooms:
 
         Where we were in it before, what was never posted waits on; what was may be in the log, where we cannot read.
         Nothing waits on where others came in meanwhile: how is in no log that we read, and it was not said to them.
+        A fork that was shown there is still a person's to acknowledge.
         """
         old = self._logs.get(group.group_id)
         waiting = old.outbox if old is not None else ()
@@ -145,6 +147,7 @@ class Rooms:
         joined = replace(
             logs.join(group, self._account.device, begins, self._now()),
             outbox=tuple(out for out in waiting if not out.message_id and not strange),
+            forks=old.forks if old is not None else MappingProxyType({}),
         )
         reason = "this device was added to the room anew before the message came back"
         if strange:
