@@ -191,7 +191,7 @@ async def load_server(
     await connections[0].call(CreateGroup(group), Done)
     others = tuple(account.device for account in accounts[1:])
     for at in range(0, len(others), 100):
-        await connections[0].call(ChangeList(group, ListChange(add=others[at : at + 100])), Done)
+        await connections[0].call(ChangeList(group, 0, ListChange(add=others[at : at + 100])), Done)
     for connection in connections:
         await connection.call(Subscribe(group, 0, chain.first(group)), Subscribed)
     begun()

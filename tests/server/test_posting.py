@@ -39,7 +39,7 @@ def test_non_member_learns_nothing_of_a_group(store: Store, anna: Writer) -> Non
     ben = Person("ben").register(store).first
     anna.accepted(anna.post(after=0))
     for group in (GROUP, b"no such group..."):
-        change = f.ChangeList(group, f.ListChange())
+        change = f.ChangeList(group, 0, f.ListChange())
         answers = [
             store.reading.entries(group, ben.device, 0, 10),
             store.reading.subscribe(group, ben.device, 0, chain.first(group))[0],
@@ -120,13 +120,25 @@ def test_device_that_was_taken_off_reads_up_to_there_and_posts_no_more(
     assert store.reading.groups_of(ben.device.device) == f.Groups((f.GroupInfoLine(GROUP, 2, 2),))
 
 
+def test_change_from_before_a_commit_is_stale(store: Store, anna: Writer) -> None:
+    """Who was removed and added anew took himself off the list on which he was again."""
+    ben = Writer(store, GROUP, Person("ben").register(store).first)
+    on = f.ListChange(add=(ben.device.device,))
+    off = f.ListChange(remove=(ben.device.device,))
+    anna.accepted(anna.post(f.Kind.COMMIT, after=0, change=on))
+    anna.accepted(anna.post(f.Kind.COMMIT, after=1, change=off))
+    anna.accepted(anna.post(f.Kind.COMMIT, after=2, change=on))
+    assert changed(store, ben.device, f.ChangeList(GROUP, 2, off)) == f.Stale(3)
+    ben.accepted(ben.post(after=3))
+
+
 def test_device_that_comes_back_goes_on_with_its_count(store: Store, anna: Writer) -> None:
     ben = Writer(store, GROUP, Person("ben").register(store).first)
     on = f.ListChange(add=(ben.device.device,))
     anna.accepted(anna.post(f.Kind.COMMIT, after=0, change=on))
     ben.accepted(ben.post(after=1))
     off = f.ListChange(remove=(ben.device.device,))
-    assert changed(store, ben.device, f.ChangeList(GROUP, off)) == f.Done()
+    assert changed(store, ben.device, f.ChangeList(GROUP, 2, off)) == f.Done()
     anna.accepted(anna.post(f.Kind.COMMIT, after=2, change=on))
     assert ben.send(f.Post(GROUP, f.Kind.MESSAGE, b"x" * 16, 1, 3, b"")) == f.Behind(1)
     assert ben.accepted(ben.post(after=3)) == 4

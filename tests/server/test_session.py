@@ -50,7 +50,7 @@ BODIES: dict[str, f.RequestBody] = {
         f.FetchKeyPackages("ben"),
         f.CreateGroup(GROUP),
         f.Post(GROUP, f.Kind.MESSAGE, b"m" * 16, 1, 0, b""),
-        f.ChangeList(GROUP, f.ListChange()),
+        f.ChangeList(GROUP, 0, f.ListChange()),
         f.Fetch(GROUP, 0),
         f.Subscribe(GROUP, 0, bytes(32)),
         f.FetchGroups(),

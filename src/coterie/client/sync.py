@@ -22,7 +22,6 @@ from coterie.wire.frames import (
     ChangeList,
     Closing,
     CountKeyPackages,
-    Done,
     EventBody,
     InboxGrew,
     KeyPackageCount,
@@ -187,8 +186,10 @@ class Sync:
         await self._look_into_inbox(connection)  # who was added anew since stays on the list
         for group_id in self._left():
             change = ListChange(remove=(self._account.device,))
+            here = self._rooms.log(group_id).cursor
             try:
-                await connection.call(ChangeList(group_id, change), Done)
+                reply = await connection.request(ChangeList(group_id, here, change))
+                log.debug("off-the-list", group=short(group_id), answer=type(reply).__name__)
             except Refused as error:
                 log.debug("off-the-list", group=short(group_id), code=error.code)
             self._off_list.add(group_id)

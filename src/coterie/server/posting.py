@@ -103,12 +103,14 @@ class Logs:
         self._append(post, group, poster, judged)
         return Accepted(post.message_id, judged.entry.seq)
 
-    def change_list(self, request: ChangeList, device: bytes) -> Done | Failed:
+    def change_list(self, request: ChangeList, device: bytes) -> Done | Stale | Failed:
         """A list change without an entry: one takes himself off, a keeper puts the list right."""
         group = self._group(request.group)
         mine = self._member(request.group, device)
         if group is None or mine is None or mine.removed_at is not None or not mine.may_post:
             return NOT_MEMBER
+        if request.after < group.last_handshake:
+            return Stale(group.head)
         self._load(request.group, request.change.remove)
         unknown = self._count_unknown(request.change)
         members = self._members[request.group]

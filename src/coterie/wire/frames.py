@@ -236,9 +236,14 @@ class Post(_Frame, frozen=True):
 
 
 class ChangeList(_Frame, frozen=True):
-    """A change of the delivery list without an entry: who left takes himself off, a keeper puts it right."""
+    """A change of the delivery list without an entry: who left takes himself off, a keeper puts it right.
+
+    Answered by ``Done``, or by ``Stale`` where a commit or successor lies beyond ``after``: it may have changed who is
+    in the group.
+    """
 
     group: GroupId
+    after: Count
     change: ListChange
 
 
