@@ -41,6 +41,10 @@ REFUSED = [
     "Alice-2026-Smith",
     "4l1c3smith!!",
     "smithsmith99",
+    "Sommer2024!!",
+    "december2024",
+    "liverpool123",
+    "Sunday-Monday1",
 ]
 TAKEN = [
     "correct horse battery staple",

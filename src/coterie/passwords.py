@@ -22,12 +22,15 @@ _HINT = "four random words are long, strong and easy to remember"
 
 # What lists of leaked passwords begin with, each in its plainest spelling; runs and repetitions are found below.
 _COMMON = """
-access admin administrator angel apple asshole baseball basketball batman buster charlie cheese chocolate coffee
-computer cookie coterie daddy default dragon family flower football forever freedom friend fuck george ginger google
-guest hannah hello hockey home hunter iloveyou internet jennifer jessica jordan killer letmein liebe login love maggie
-marina master matrix merlin michael michelle money monkey mustang nicole ninja orange pass passwd password passwort
-pepper pokemon prince princess purple root samsung secret shadow silver soccer starwars summer sunshine super superman
-temp test thomas thunder tigger trustno user welcome whatever winter
+access admin administrator angel apple april arsenal asshole august autumn barcelona baseball basketball batman berlin
+buster charlie cheese chelsea chicago chocolate coffee computer cookie coterie daddy dallas december default dezember
+dienstag donnerstag dragon family februar february flower football forever freedom freitag friday friend fruehling
+fuck george ginger google guest hannah hello herbst hockey home hunter iloveyou internet januar january jennifer
+jessica jordan juli july june juni killer letmein liebe liverpool login london love madrid maerz maggie march marina
+master matrix merlin michael michelle mittwoch monday money monkey montag mustang nicole ninja november october
+oktober orange paris pass passwd password passwort pepper pokemon prince princess purple root samstag samsung saturday
+secret september shadow silver soccer sommer sonntag spring starwars summer sunday sunshine super superman temp test
+thomas thunder thursday tigger trustno tuesday user wednesday welcome whatever winter
 """
 _LONGEST_FIRST = tuple(sorted(_COMMON.split(), key=len, reverse=True))  # "password" before "pass"
 _LINES = (
