@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coterie.client.private_files import storage_error, write_private
 from coterie.errors import InvalidInput, StorageError
+from coterie.private_files import storage_error, write_private
 from coterie.secret import Secret, derived
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 import apsw
 
-from coterie.client.private_files import FILE_MODE, storage_error
 from coterie.errors import LocalProtocolError, StorageError
+from coterie.private_files import FILE_MODE, storage_error
 from coterie.secret import Secret
 
 SQLValue: TypeAlias = bytes | str | int | float | None

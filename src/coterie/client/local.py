@@ -19,7 +19,6 @@ import msgspec
 from coterie import errors
 from coterie.client import api
 from coterie.client.people import KeyChanged
-from coterie.client.private_files import storage_error
 from coterie.errors import (
     CoterieError,
     LocalProtocolError,
@@ -29,6 +28,7 @@ from coterie.errors import (
     Unavailable,
 )
 from coterie.logs import get_logger
+from coterie.private_files import storage_error
 
 log = get_logger()
 T = TypeVar("T")

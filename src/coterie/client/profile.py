@@ -29,15 +29,15 @@ from coterie.client.custody import (
     save_to_file,
     save_to_keyring,
 )
-from coterie.client.private_files import (
+from coterie.client.profile_file import ProfileFile
+from coterie.client.socket_path import socket_path
+from coterie.errors import InvalidInput, StorageError
+from coterie.private_files import (
     FILE_MODE,
     make_private_folder,
     storage_error,
     temporary_name,
 )
-from coterie.client.profile_file import ProfileFile
-from coterie.client.socket_path import socket_path
-from coterie.errors import InvalidInput, StorageError
 from coterie.secret import Secret
 
 DATABASE_FILE = "client.db"

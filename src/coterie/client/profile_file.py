@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from coterie.client.custody import CHECK_SIZE, SALT_SIZE, Custody
-from coterie.client.private_files import storage_error, write_private
 from coterie.errors import StorageError
+from coterie.private_files import storage_error, write_private
 
 NAME = "profile.json"
 

@@ -8,8 +8,8 @@ import stat
 from hashlib import sha256
 from pathlib import Path
 
-from coterie.client.private_files import FOLDER_MODE, storage_error
 from coterie.errors import StorageError
+from coterie.private_files import FOLDER_MODE, storage_error
 
 NAME = "socket"
 

@@ -3,10 +3,8 @@
 With the database alone no password can be guessed; so the two are never in one file, and backups are encrypted.
 """
 
-import contextlib
 import errno
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from coterie.errors import LocalProtocolError, StorageError
 from coterie.noise.dh import FFDHE2048, KeyPair
 from coterie.noise.production import fingerprint
 from coterie.opaque.server import ServerKeys
+from coterie.private_files import replace_private
 from coterie.secret import Secret
 from coterie.server.database import FILE as DATABASE
 from coterie.server.database import DiskFull
@@ -109,23 +108,9 @@ def _checksum(noise_static: bytes, opaque: bytes) -> bytes:
 
 def write_private(path: Path, data: bytes) -> None:
     """A file of mode 0600, whole or not at all. Raises StorageError."""
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        temporary.unlink(missing_ok=True)  # left by a crash, with whatever mode
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_private(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull from error
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from coterie.client.private_files import (
+from coterie.errors import StorageError
+from coterie.private_files import (
     make_private_folder,
     storage_error,
     temporary_name,
     write_private,
 )
-from coterie.errors import StorageError
 
 
 @pytest.fixture

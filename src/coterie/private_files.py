@@ -1,5 +1,6 @@
 """Files and folders for one user alone, written so that a crash leaves the old state or the new one."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -11,12 +12,20 @@ FILE_MODE = 0o600
 
 
 def temporary_name(path: Path) -> Path:
-    """Where ``write_private`` writes before it renames; a crash can leave it behind."""
+    """Where ``replace_private`` writes before it renames; a crash can leave it behind."""
     return path.with_name(f".{path.name}.new")
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """A file of mode 0600, whole and durable or not at all. Raises StorageError."""
+    """``replace_private``, with what the system says as a StorageError."""
+    try:
+        replace_private(path, data)
+    except OSError as error:
+        raise storage_error(path, "written", error.errno) from error
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """A file of mode 0600, whole and durable or not at all. Raises OSError."""
     temporary = temporary_name(path)
     try:
         temporary.unlink(missing_ok=True)  # it could have another mode
@@ -27,8 +36,10 @@ def write_private(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
-        raise storage_error(path, "written", error.errno) from error
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def make_private_folder(folder: Path) -> None:
