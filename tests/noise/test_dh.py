@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.errors import LocalProtocolError, RemoteProtocolError
-from coterie.noise.dh import _P, FFDHE2048, X25519, KeyPair, prepare_thread, static_keypair
+from coterie.noise.dh import _P, FFDHE2048, X25519, KeyPair, prepare_thread
 from coterie.noise.kem import MLKEM768
 from coterie.secret import Secret
 
@@ -93,12 +93,12 @@ def test_public_value_of_another_size_is_refused(size: int) -> None:
 @pytest.mark.parametrize("private", [b"", b"\xff" * 31, b"\xff" * 33, b"\x7f" * 32], ids=len)
 def test_private_key_that_was_not_generated_here_is_refused(private: bytes) -> None:
     with pytest.raises(LocalProtocolError):
-        static_keypair(Secret(private))
+        FFDHE2048.from_private(Secret(private))
 
 
 def test_static_key_pair_comes_back_from_its_private_key() -> None:
     pair = FFDHE2048.generate()
-    assert static_keypair(pair.private) == pair
+    assert FFDHE2048.from_private(pair.private) == pair
     assert pair.private.expose().hex() not in repr(pair)
 
 

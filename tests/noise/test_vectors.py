@@ -19,7 +19,7 @@ from coterie.noise.channel import (
     Rekeyed,
     ServerHandshake,
 )
-from coterie.noise.dh import FFDHE2048, static_keypair
+from coterie.noise.dh import FFDHE2048
 from coterie.noise.handshake import PRODUCTION, HandshakeState, Keys, Suite
 from coterie.noise.kem import MLKEM768, KemKeyPair
 from coterie.noise.symmetric import CipherState
@@ -84,7 +84,7 @@ def initiator(vector: Taken) -> ClientHandshake:
 
 def responder(vector: Taken) -> HandshakeState:
     keys = Keys(
-        s=static_keypair(Secret(vector.responder_static)),
+        s=FFDHE2048.from_private(Secret(vector.responder_static)),
         e=FFDHE2048.from_private(Secret(vector.responder_ephemeral)),
     )
     kem = Replayed(vector.ekem1_ciphertext, Secret(vector.ekem1_output))
@@ -104,7 +104,7 @@ def test_initiator_gives_the_bytes_of(vector: dict[str, Any]) -> None:
     assert client.write() == v.message_1
     established = client.read(v.message_2, lambda _: True)
     assert established.handshake_hash == v.handshake_hash
-    assert established.remote_static == static_keypair(Secret(v.responder_static)).public
+    assert established.remote_static == FFDHE2048.from_private(Secret(v.responder_static)).public
     assert_key(established.send, v.initiator_to_responder)
     assert_key(established.receive, v.responder_to_initiator)
 
@@ -133,7 +133,9 @@ def test_initiator_refuses(vector: dict[str, Any]) -> None:
 @by_name(HANDSHAKES["invalid_for_the_responder"])
 def test_responder_refuses(vector: dict[str, Any]) -> None:
     v = Taken(vector)
-    server = ServerHandshake(static_keypair(Secret(v.responder_static)), prologue=v.prologue)
+    server = ServerHandshake(
+        FFDHE2048.from_private(Secret(v.responder_static)), prologue=v.prologue
+    )
     with pytest.raises(getattr(errors, vector["error"])):
         server.respond(v.message_1)
 

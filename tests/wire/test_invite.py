@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie.errors import InvalidInput
+from coterie.noise.production import fingerprint
 from coterie.wire.invite import (
     DEFAULT_PORT,
     Address,
     Invite,
     decode_address,
     decode_invite,
-    fingerprint_of,
     show_fingerprint,
 )
 
@@ -141,6 +141,6 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 
 
 def test_fingerprint_is_shown_in_groups_of_four() -> None:
-    shown = show_fingerprint(fingerprint_of(b"key"))
+    shown = show_fingerprint(fingerprint(b"key"))
     assert len(shown.split()) == 16
     assert all(len(group) == 4 for group in shown.split())

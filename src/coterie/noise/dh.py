@@ -123,8 +123,3 @@ def prepare_thread() -> None:
 
 X25519: DH = _X25519()
 FFDHE2048: DH = _FFDHE2048()
-
-
-def static_keypair(private: Secret) -> KeyPair:
-    """A server's static key pair, from the 32 bytes in its secret file. Raises LocalProtocolError."""
-    return FFDHE2048.from_private(private)

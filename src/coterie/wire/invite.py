@@ -52,11 +52,6 @@ class Invite:
         return f"{SCHEME}{self.address}/#{base64.urlsafe_b64encode(whole).rstrip(b'=').decode()}"
 
 
-def fingerprint_of(static_public_key: bytes) -> bytes:
-    """32 bytes that stand for a server's static key."""
-    return hashlib.sha256(static_public_key).digest()
-
-
 def show_fingerprint(fingerprint: bytes) -> str:
     """For people: hexadecimal in groups of four."""
     text = fingerprint.hex()
