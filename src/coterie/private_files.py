@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from coterie.errors import StorageError
 
@@ -26,17 +28,24 @@ def write_private(path: Path, data: bytes) -> None:
 
 def replace_private(path: Path, data: bytes) -> None:
     """A file of mode 0600, whole and durable or not at all. Raises OSError."""
+    with replacing_private(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def replacing_private(path: Path) -> Iterator[BinaryIO]:
+    """The same for what is too large to be held: there once the block ends, and not if it raises. Raises OSError."""
     temporary = temporary_name(path)
     try:
         temporary.unlink(missing_ok=True)  # it could have another mode
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError:
+        sync_folder(path.parent)
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
@@ -49,7 +58,7 @@ def make_private_folder(folder: Path) -> None:
             make_private_folder(folder.parent)
         folder.mkdir(FOLDER_MODE, exist_ok=True)
         folder.chmod(FOLDER_MODE)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     except OSError as error:
         raise storage_error(folder, "made", error.errno) from error
 
@@ -65,7 +74,7 @@ def storage_error(path: Path, done: str, number: int | None) -> StorageError:
     return StorageError(f"{path} cannot be {done}: {reason}")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the names in it durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

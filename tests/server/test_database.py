@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from secrets import token_bytes
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import event
+from sqlalchemy import Connection, event, func, select
 
 from coterie.errors import StorageError
 from coterie.server import database, schema
@@ -197,3 +198,23 @@ def test_database_of_another_process_is_waited_for(store: Store, tmp_path: Path)
             make_invite(writer, token)
     assert count(store, "invite") == 20
     assert database.BUSY_TIMEOUT_S >= 5
+
+
+def test_reader_who_takes_his_time_holds_up_no_writer(store: Store, anna: Writer) -> None:
+    """A backup reads for minutes: emptying the write-ahead log waited for it, half a minute each time, and no post was
+    stored meanwhile."""
+    anna.accepted(anna.post(after=0))
+    with store.reading.connection() as reader:
+        assert count_of(reader) == 1
+        anna.accepted(anna.post(after=1))
+        began = time.monotonic()
+        store.idle()
+        anna.accepted(anna.post(after=2))
+        assert time.monotonic() - began < database.BUSY_TIMEOUT_S / 2
+        assert count_of(reader) == 1
+    assert count(store, "entry") == 3
+
+
+def count_of(connection: Connection) -> int:
+    """Its entries, as they were when it began to read."""
+    return connection.scalar(select(func.count()).select_from(schema.entry)) or 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from coterie.errors import StorageError
 
@@ -38,7 +39,7 @@ def open_database(path: Path) -> Engine:
     try:
         with mapped():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            if _revision(path) != REVISION:
+            if revision_of(path) != REVISION:
                 _migrate(engine)
     except BaseException:
         engine.dispose()
@@ -46,13 +47,38 @@ def open_database(path: Path) -> Engine:
     return engine
 
 
+def open_read_only(path: Path) -> Engine:
+    """A database that is there, as it is: nothing is written, and nothing brought up to date. Raises StorageError."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with mapped():
+        revision_of(path)
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(
+            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+        ),
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+    event.listen(engine, "begin", _begin)
+    return engine.execution_options(is_reading=True)
+
+
 def checkpoint(engine: Engine) -> None:
-    """Empties the write-ahead log into the database: deleted means deleted."""
+    """Empties the write-ahead log into the database: deleted means deleted.
+
+    Where somebody still reads what it would take away, such as a backup under way, it is left for the next time: to
+    wait for him would hold up every post.
+    """
     with mapped():
         connection = engine.raw_connection()  # it cannot run inside a transaction
+        cursor = connection.cursor()
         try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            cursor.execute("PRAGMA busy_timeout = 0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
+            cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+            cursor.close()
             connection.close()
 
 
@@ -77,7 +103,7 @@ def _mapped(error: BaseException | None) -> StorageError:
         return DiskFull()
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StorageError(
-            f"{FILE} is damaged, or no database", hint="put back a backup of the data folder"
+            f"{FILE} is damaged, or no database", hint="put back a backup: `coterie restore`"
         )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StorageError(
@@ -104,12 +130,13 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
 
-def _revision(path: Path) -> str | None:
+def revision_of(path: Path) -> str | None:
     """The newest migration that was applied, None in a new database. Reads only: what is not ours is left as it is.
 
     Raises StorageError for a newer version's, and those of other programs.
     """
-    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
 
         def ask(sql: str) -> Any:
             (answer,) = connection.execute(sql).fetchone()
