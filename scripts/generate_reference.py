@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the parts of docs/reference that follow from the code: frames and limits.
+"""Writes the parts of docs/reference that follow from the code: frames, limits and the settings of the server.
 
 ``scripts/generate_reference.py`` rewrites them, between their marks; a test says when they are out of date.
 """
@@ -18,6 +18,8 @@ from typing import get_args
 import msgspec
 from msgspec import inspect as shapes
 
+from coterie.server import limits as server_limits
+from coterie.server.limits import Limits
 from coterie.server.session import ALLOWED, State
 from coterie.wire import frames
 
@@ -116,6 +118,18 @@ def _limits(module: ModuleType) -> Iterator[tuple[str, str, str]]:
         value = getattr(module, name, None)
         if name.isupper() and name[0] != "_" and isinstance(value, int | float):
             yield f"`{name}`", f"{value:,}".removesuffix(".0"), source.comment(statement)
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+
+def settings_part() -> str:
+    """The limits that an operator may set."""
+    rows = (
+        (f"`{name}`", f"{getattr(Limits(), name):,}".removesuffix(".0"), comment)
+        for name, comment in Source(server_limits).class_body("Limits")
+    )
+    return _table(("limit", "if not said", "why"), rows)
 
 
 # --- frames --------------------------------------------------------------------------------------
@@ -234,7 +248,7 @@ def _enum(source: Source, enum: type[Enum], head: str) -> str:
 # --- pages ---------------------------------------------------------------------------------------
 
 PARTS: MappingProxyType[str, Callable[[], str]] = MappingProxyType(
-    {"frames": frames_part, "limits": limits_part}
+    {"frames": frames_part, "limits": limits_part, "settings": settings_part}
 )
 
 

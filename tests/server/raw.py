@@ -129,9 +129,7 @@ class MemoryPeer:
         self.transport = MemoryTransport(address)
         self.made: list[Peer] = []
         self.lost: list[Peer] = []
-        self.peer = Peer(
-            house, asyncio.Semaphore(8), on_made=self.made.append, on_lost=self.lost.append
-        )
+        self.peer = Peer(house, on_made=self.made.append, on_lost=self.lost.append)
         self.peer.connection_made(self.transport)
         self.client = RawClient(house.keys.fingerprint)
         self._waiting: list[bytes] = []

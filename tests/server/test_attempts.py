@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from coterie.server import attempts
 from coterie.server.attempts import Attempts, network_of
+from coterie.server.limits import Limits
 
+LIMITS = Limits()
 NAME, ADDRESS = "name alice", "address 192.0.2.1"
 
 
@@ -18,7 +20,7 @@ def fail(made: Attempts, *keys: str, times: int) -> None:
 
 def test_five_attempts_are_free_and_then_each_waits_twice_as_long() -> None:
     made = Attempts()
-    fail(made, NAME, times=attempts.FREE_ATTEMPTS)
+    fail(made, NAME, times=LIMITS.login_attempts)
     waits, now = [], 0.0
     for _ in range(12):
         wait_s = made.begin(NAME, now=now)
@@ -26,12 +28,12 @@ def test_five_attempts_are_free_and_then_each_waits_twice_as_long() -> None:
         now += wait_s
         assert made.begin(NAME, now=now) == 0.0
     assert waits[:5] == [1.0, 2.0, 4.0, 8.0, 16.0]
-    assert waits[-1] == attempts.MAX_DELAY_S
+    assert waits[-1] == LIMITS.login_delay_s
 
 
 def test_attempt_that_must_wait_is_not_counted() -> None:
     made = Attempts()
-    fail(made, NAME, times=attempts.FREE_ATTEMPTS)
+    fail(made, NAME, times=LIMITS.login_attempts)
     for _ in range(100):
         assert made.begin(NAME, now=0.5) == 0.5
     assert made.begin(NAME, now=1.0) == 0.0
@@ -39,11 +41,11 @@ def test_attempt_that_must_wait_is_not_counted() -> None:
 
 def test_name_is_limited_from_all_addresses_and_an_address_for_all_names() -> None:
     made = Attempts()
-    for number in range(attempts.FREE_ATTEMPTS):
+    for number in range(LIMITS.login_attempts):
         fail(made, NAME, f"address {number}", times=1)
     assert made.begin(NAME, "address new", now=0) > 0
     made = Attempts()
-    for number in range(attempts.FREE_ATTEMPTS):
+    for number in range(LIMITS.login_attempts):
         fail(made, f"name {number}", ADDRESS, times=1)
     assert made.begin("name new", ADDRESS, now=0) > 0
     assert made.begin("name new", "address new", now=0) == 0
@@ -51,7 +53,7 @@ def test_name_is_limited_from_all_addresses_and_an_address_for_all_names() -> No
 
 def test_right_password_frees_the_name() -> None:
     made = Attempts()
-    fail(made, NAME, ADDRESS, times=attempts.FREE_ATTEMPTS)
+    fail(made, NAME, ADDRESS, times=LIMITS.login_attempts)
     made.forget(NAME)
     assert made.begin(NAME, "address new", now=0) == 0
 
@@ -59,9 +61,9 @@ def test_right_password_frees_the_name() -> None:
 def test_own_login_does_not_wipe_out_guesses_at_others_from_the_same_address() -> None:
     """An attacker with an account logged in between guesses, and was never limited by his address."""
     made = Attempts()
-    for number in range(attempts.FREE_ATTEMPTS):
+    for number in range(LIMITS.login_attempts):
         fail(made, f"name victim{number}", ADDRESS, times=1)
-        if number < attempts.FREE_ATTEMPTS - 1:
+        if number < LIMITS.login_attempts - 1:
             assert made.begin("name mallory", ADDRESS, now=0) == 0
             made.forget("name mallory")
             made.take_back(ADDRESS)
@@ -70,7 +72,7 @@ def test_own_login_does_not_wipe_out_guesses_at_others_from_the_same_address() -
 
 def test_failures_are_forgotten_after_an_hour() -> None:
     made = Attempts()
-    fail(made, NAME, times=attempts.FREE_ATTEMPTS)
+    fail(made, NAME, times=LIMITS.login_attempts)
     assert made.begin(NAME, now=attempts.FORGET_AFTER_S + 1) == 0
     assert made.begin(NAME, now=attempts.FORGET_AFTER_S + 1) == 0
 
@@ -79,7 +81,33 @@ def test_no_more_keys_are_remembered_than_memory_allows() -> None:
     made = Attempts()
     for number in range(attempts.MAX_REMEMBERED + 10):
         made.begin(f"name {number}", now=0)
-    assert len(made._failures) == attempts.MAX_REMEMBERED
+    assert len(made) == attempts.MAX_REMEMBERED
+
+
+def test_flood_of_names_resets_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever filled the memory with names could guess at one without end."""
+    monkeypatch.setattr(attempts, "MAX_REMEMBERED", 100)
+    made = Attempts()
+    fail(made, NAME, times=LIMITS.login_attempts)
+    for number in range(1000):
+        made.begin(f"name {number}", now=1)
+    assert made.begin(NAME, now=0.5) > 0
+    guesses, flooded = 0, 0
+    for now in range(2, 1800):  # half an hour of one guess a second, and of ten other names
+        guesses += made.begin(NAME, now=now) == 0
+        flooded += sum(made.begin(f"name {now} {number}", now=now) == 0 for number in range(10))
+    assert flooded > 100
+    assert guesses <= 12  # 1 s, 2 s, 4 s ... 900 s
+    assert len(made) == 100
+
+
+def test_name_that_was_pushed_out_counts_as_those_that_were() -> None:
+    made = Attempts()
+    for number in range(attempts.MAX_REMEMBERED + 1):
+        assert made.begin(f"name {number}", now=0) == 0
+    fail(made, NAME, times=LIMITS.login_attempts - 1)
+    assert made.begin(NAME, now=0) > 0
+    assert made.begin("name other", now=attempts.FORGET_AFTER_S + 1) == 0
 
 
 @given(st.lists(st.sampled_from(["begin", "take_back", "forget"]), max_size=30))
@@ -92,7 +120,8 @@ def test_taking_back_never_gives_more_than_was_counted(steps: list[str]) -> None
             made.take_back(NAME)
         else:
             made.forget(NAME)
-        assert all(failures.count > 0 for failures in made._failures.values())
+        assert all(count > 0 for count in made._counts.values())
+        assert set(made._counts) == {key for level in made._levels for key in level}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Heard:
         self.logs: list[tuple[bytes, int, bytes]] = []
         self.inboxes: list[bytes] = []
         self.revocations = 0
+        self.displacements = 0
 
     def log_grew(self, group_id: bytes, head: int, frame: bytes) -> None:
         self.logs.append((group_id, head, frame))
@@ -29,6 +30,9 @@ class Heard:
 
     def revoked(self) -> None:
         self.revocations += 1
+
+    def displaced(self) -> None:
+        self.displacements += 1
 
 
 def member(bus: Bus, device: bytes = ANNA) -> Heard:

@@ -6,6 +6,7 @@ import pytest
 
 from coterie.errors import InvalidInput
 from coterie.server.config import Config, load
+from coterie.server.limits import Limits
 from coterie.wire.invite import DEFAULT_PORT, Address
 
 
@@ -50,6 +51,14 @@ def test_other_variables_of_ours_are_no_settings_of_the_server(tmp_path: Path) -
         ("listen = 7617", "listen must be a text"),
         ('listen = "host:99999"', "listen: port 99999 is above 65535"),
         ('announce = "a b"', "announce: not an address"),
+        ("limits = 3", "limits must be a table"),
+        ("[limits]\nmembres = 3", "unknown limit 'membres'"),
+        ("[limits]\nmembers = 0", "limits.members must be a whole number above 0"),
+        ("[limits]\nmembers = 2.5", "limits.members must be a whole number above 0"),
+        ("[limits]\nmembers = true", "limits.members must be a whole number above 0"),
+        ('[limits]\nposts_per_second = "many"', "limits.posts_per_second must be a number above 0"),
+        ("[limits]\nidle_timeout_s = nan", "limits.idle_timeout_s must be a number above 0"),
+        ("[limits]\nidle_timeout_s = inf", "limits.idle_timeout_s must be a number above 0"),
     ],
 )
 def test_wrong_file_is_refused_with_its_name_and_key(
@@ -72,6 +81,24 @@ def test_file_that_is_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "coterie.toml").mkdir()
     with pytest.raises(InvalidInput, match="cannot be read"):
         load(tmp_path, environment={})
+
+
+def test_limits_are_a_table_and_the_environment_wins(tmp_path: Path) -> None:
+    write(tmp_path, "[limits]\nconnections = 20\nposts_per_second = 5\nmembers = 30")
+    environment = {"COTERIE_LIMITS_MEMBERS": "40", "COTERIE_LIMITS_IDLE_TIMEOUT_S": "0.5"}
+    config = load(tmp_path, environment=environment)
+    assert config.limits == Limits(
+        connections=20, posts_per_second=5.0, members=40, idle_timeout_s=0.5
+    )
+    assert isinstance(config.limits.posts_per_second, float)
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-1", "1.5", "nan"])
+def test_wrong_limit_in_the_environment_is_refused_with_its_variable(
+    tmp_path: Path, text: str
+) -> None:
+    with pytest.raises(InvalidInput, match="COTERIE_LIMITS_MEMBERS must be a whole number above 0"):
+        load(tmp_path, environment={"COTERIE_LIMITS_MEMBERS": text})
 
 
 @pytest.mark.parametrize("where", ["COTERIE_LISTEN", "--listen"])

@@ -14,7 +14,7 @@ from coterie.client.enrolment import password_login
 from coterie.errors import NotAuthenticated, Refused, ServerNotTrusted, Unavailable
 from coterie.opaque.stretch import IDENTITY
 from coterie.secret import Secret
-from coterie.server import attempts
+from coterie.server.limits import Limits
 from coterie.wire import chain
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
@@ -22,6 +22,7 @@ from tests.server.raw import RawClient, RawSocket
 from tests.server.world import PASSWORD, Events, Server, post, serving
 
 GROUP = b"g" * 16
+LIMITS = Limits()
 
 
 async def conversation(folder: Path) -> None:
@@ -104,7 +105,7 @@ async def test_wrong_password_and_unknown_name_end_alike(tmp_path: Path) -> None
 @asynchronous
 async def test_guesses_are_answered_with_a_wait_in_the_end(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
-        for _ in range(attempts.FREE_ATTEMPTS):
+        for _ in range(LIMITS.login_attempts):
             with pytest.raises(NotAuthenticated):
                 await log_in_by_password(server, "anna", Secret(b"wrong"))
         with pytest.raises(Unavailable, match="too many attempts") as raised:

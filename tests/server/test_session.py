@@ -17,7 +17,10 @@ from coterie.errors import NotAuthenticated, RemoteProtocolError, StorageError
 from coterie.opaque.stretch import IDENTITY
 from coterie.secret import Secret
 from coterie.server import attempts
+from coterie.server.attempts import Attempts
 from coterie.server.database import DiskFull
+from coterie.server.fair import FairThreads
+from coterie.server.limits import Limits
 from coterie.server.session import House, Session, State
 from coterie.wire import chain
 from coterie.wire import frames as f
@@ -28,6 +31,7 @@ from tests.server.people import GROUP, Device, Person
 from tests.server.test_bus import Heard
 from tests.server.world import make_house, post
 
+LIMITS = Limits()
 PASSWORD = Secret(b"correct horse battery staple")
 HASH = b"h" * 32
 DOCUMENT = f.SignedDocument(b"", bytes(64))
@@ -280,7 +284,7 @@ async def test_registration_that_does_not_fit_together_is_refused_and_uses_nothi
         },
     ]
     for lie in lies:
-        house.registrations = attempts.Attempts()  # so many tries under one name would have to wait
+        house.registrations = Attempts()  # so many tries under one name would have to wait
         enrolment = Enrolment(Invite(Address("h", 1), HASH, token), "ben", PASSWORD, IDENTITY)
         response = await client.ask(enrolment.start())
         assert isinstance(response, f.RegisterResponse)
@@ -318,7 +322,7 @@ async def test_wrong_invites_are_limited_by_address_and_hold_up_nobody_else(hous
     """All registrations counted under one name: a stranger could stop everybody's."""
     stranger = await Client(house, "198.51.100.1").greet()
     wrong = f.RegisterStart(b"?" * 16, "ben", b"")
-    for _ in range(attempts.FREE_ATTEMPTS):
+    for _ in range(LIMITS.login_attempts):
         assert code(await stranger.ask(wrong)) is f.Code.INVITE
     refused = await stranger.ask(wrong)
     assert code(refused) is f.Code.WAIT
@@ -343,7 +347,7 @@ async def test_evaluations_under_a_free_name_are_limited(house: House) -> None:
     def start(name: str) -> f.RegisterStart:
         return Enrolment(Invite(Address("h", 1), HASH, token), name, PASSWORD, IDENTITY).start()
 
-    for _ in range(attempts.FREE_ATTEMPTS):
+    for _ in range(LIMITS.login_attempts):
         assert isinstance(await client.ask(start("ben")), f.RegisterResponse)
     assert code(await client.ask(start("ben"))) is f.Code.WAIT
     other = await Client(house, "198.51.100.1").greet()
@@ -359,7 +363,7 @@ async def test_registrations_that_are_begun_push_no_guesses_out_of_memory(
 ) -> None:
     monkeypatch.setattr(attempts, "MAX_REMEMBERED", 10)
     client = await Client(house).greet()
-    for _ in range(attempts.FREE_ATTEMPTS):
+    for _ in range(LIMITS.login_attempts):
         await client.guess("ben")
     newcomer = Invite(Address("h", 1), HASH, invite(house))
     for number in range(20):
@@ -431,7 +435,7 @@ async def guess_until_it_hurts(house: House, name: str) -> list[f.ReplyBody]:
 @asynchronous
 async def test_guesses_from_one_address_at_many_names_are_limited(house: House) -> None:
     client = await Client(house).greet()
-    for number in range(attempts.FREE_ATTEMPTS):
+    for number in range(LIMITS.login_attempts):
         assert await client.guess(f"name{number}") == NO
     assert code(await client.guess("another")) is f.Code.WAIT
     neighbour = await Client(house, "192.0.2.2").greet()
@@ -440,7 +444,7 @@ async def test_guesses_from_one_address_at_many_names_are_limited(house: House) 
 
 @asynchronous
 async def test_login_that_was_begun_counts_though_it_is_never_ended(house: House) -> None:
-    for _ in range(attempts.FREE_ATTEMPTS):
+    for _ in range(LIMITS.login_attempts):
         client = await Client(house).greet()
         await client.ask(PasswordLogin("ben", PASSWORD, IDENTITY).start())
     client = await Client(house).greet()
@@ -521,7 +525,7 @@ async def test_device_that_is_revoked_while_it_logs_in_is_refused(house: House) 
             return result
 
     revoked: set[bytes] = set()
-    house.threads = Revoking()
+    house.heavy = FairThreads(Revoking(), 1)
     assert await client.ask(phone.login(HASH)) == NO
     assert revoked
     assert not client.session.is_logged_in

@@ -2,34 +2,33 @@
 
 import ipaddress
 from collections import OrderedDict
-from dataclasses import dataclass
 
-FREE_ATTEMPTS = 5  # failures of a name or an address before there is any delay: people mistype
-BASE_DELAY_S = 1.0  # after the next failure; doubled by each one more
-MAX_DELAY_S = 900.0  # so that nobody can lock another out for longer than a quarter of an hour
+from coterie.server.limits import Limits
+
+BASE_DELAY_S = 1.0  # after the first failure that is not free; doubled by each one more
 FORGET_AFTER_S = 3600.0  # without a failure
-MAX_REMEMBERED = 100_000  # keys; the oldest is forgotten
+MAX_REMEMBERED = 100_000  # keys
+_MOST_DOUBLINGS = 16  # far above any delay that makes sense
 _IPV6_NETWORK = 64  # bits; who has one address of it has all
 
 
-@dataclass(slots=True)
-class _Failures:
-    count: int
-    last_at: float
-
-    @property
-    def open_at(self) -> float:
-        over = self.count - FREE_ATTEMPTS
-        if over < 0:
-            return self.last_at
-        return self.last_at + min(MAX_DELAY_S, BASE_DELAY_S * 2.0 ** min(over, 16))
-
-
 class Attempts:
-    """Failures by key. Times are monotonic seconds."""
+    """Failures by key. Times are monotonic seconds.
 
-    def __init__(self) -> None:
-        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+    Memory is bounded, and counts are never too low: where it is full, who failed least is forgotten, and whoever is
+    not remembered counts as having failed as often, and as lately, as those that were. (Metwally, Agrawal, El Abbadi,
+    "Efficient computation of frequent and top-k elements in data streams", 2005: Space-Saving.) So who floods the
+    memory with names resets no count.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self._free, self._most_delay_s = limits.login_attempts, limits.login_delay_s
+        self._counts: dict[str, int] = {}
+        # For each count those who have it, with their last failure, the oldest first.
+        most = self._free + _MOST_DOUBLINGS
+        self._levels: list[OrderedDict[str, float]] = [OrderedDict() for _ in range(most + 1)]
+        self._forgotten = (0, 0.0)  # the most failures of one that was forgotten, and their last
 
     def begin(self, *keys: str, now: float) -> float:
         """0 where the attempt may be made: it counts as failed, under all keys, until it has succeeded.
@@ -41,34 +40,61 @@ class Attempts:
         if wait_s > 0:
             return wait_s
         for key in keys:
-            found = self._failures.pop(key, None)
-            if found is None or now - found.last_at > FORGET_AFTER_S:
-                found = _Failures(0, now)
-            found.count += 1
-            found.last_at = now
-            self._failures[key] = found
-        while len(self._failures) > MAX_REMEMBERED:
-            self._failures.popitem(last=False)
+            count, _ = self._failures(key, now)
+            self._remove(key)
+            self._put(key, min(count + 1, len(self._levels) - 1), now)
+        while len(self._counts) > MAX_REMEMBERED:
+            self._forget_one(now)
         return 0.0
 
     def forget(self, key: str) -> None:
         """The attempt was right, and its key begins anew: a name whose password is known."""
-        self._failures.pop(key, None)
+        self._remove(key)
 
     def take_back(self, key: str) -> None:
         """The attempt was right, and counts no more; others under the key do.
 
         For addresses: who has an account must not be able to wipe out his guesses at another's with it.
         """
-        found = self._failures.get(key)
-        if found is not None:
-            found.count -= 1
-            if found.count <= 0:
-                del self._failures[key]
+        count, last_at = self._remove(key)
+        if count > 1:
+            self._put(key, count - 1, last_at)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def _failures(self, key: str, now: float) -> tuple[int, float]:
+        """How many count, and when the last was."""
+        count = self._counts.get(key, 0)
+        found = (count, self._levels[count][key]) if count else self._forgotten
+        return found if now - found[1] <= FORGET_AFTER_S else (0, 0.0)
 
     def _wait_s(self, key: str, now: float) -> float:
-        found = self._failures.get(key)
-        return max(0.0, found.open_at - now) if found is not None else 0.0
+        count, last_at = self._failures(key, now)
+        over = count - self._free
+        if over < 0:
+            return 0.0
+        return max(0.0, last_at + min(self._most_delay_s, BASE_DELAY_S * 2.0**over) - now)
+
+    def _put(self, key: str, count: int, last_at: float) -> None:
+        self._counts[key] = count
+        self._levels[count][key] = last_at
+
+    def _remove(self, key: str) -> tuple[int, float]:
+        count = self._counts.pop(key, 0)
+        return count, self._levels[count].pop(key) if count else 0.0
+
+    def _forget_one(self, now: float) -> None:
+        """One whose failures are over, else the oldest of those who failed least."""
+        oldest = [next(iter(level.items())) for level in self._levels if level]
+        key, last_at = min(oldest, key=lambda found: found[1])
+        if now - last_at <= FORGET_AFTER_S:
+            key, last_at = oldest[0]
+            forgotten, at = (
+                self._forgotten if now - self._forgotten[1] <= FORGET_AFTER_S else (0, 0.0)
+            )
+            self._forgotten = max(forgotten, self._counts[key]), max(at, last_at)
+        self._remove(key)
 
 
 def network_of(address: str) -> str:

@@ -1,14 +1,56 @@
-"""The server's own limits, each with its reason. What both sides know is in ``wire.limits``."""
+"""The server's own limits, each with its reason. What both sides know is in ``wire.limits``.
 
-HANDSHAKE_TIMEOUT_S = 10.0  # from accepting to the first message; a slow phone needs two
-LOGIN_TIMEOUT_S = 60.0  # from the handshake to a login: Argon2id and a person's patience
-IDLE_TIMEOUT_S = 120.0  # without a byte; clients ping every 30 s
-REKEY_AFTER_S = 600.0  # our direction's key, when there is something to send
-RENEWAL_DEADLINE_S = 90 * 60.0  # a client renews after an hour: PROTOCOL.md section 1
-MAX_HANDSHAKES = 64  # at once: about 150 ms of work on one core; more wait in line
-MAX_CONNECTIONS = 10_000  # in all
-MAX_CONNECTIONS_PER_ADDRESS = 500  # an office behind one address fits
+Those in ``Limits`` are settings, in table ``[limits]`` of ``coterie.toml``; the constants are part of how it works.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an operator may set."""
+
+    connections: int = 10_000  # in all; fewer where the system allows fewer open files
+    connections_per_address: int = 500  # an office behind one address fits
+    connections_per_device: int = 8  # the oldest ends for a new one: it may be half open
+    handshakes_per_second: float = 20.0  # of one address, new or renewed, once the burst is used up
+    key_exchanges_at_once: int = 2  # and logins; 2 ms of a core each, the others wait in line
+    handshake_timeout_s: float = 10.0  # from accepting to the channel; a slow phone needs two
+    login_timeout_s: float = 60.0  # from the channel to a login: Argon2id and a person's patience
+    login_attempts: int = 5  # failed ones of a name or an address without a delay: people mistype
+    login_delay_s: float = (
+        900.0  # the longest: who guesses at a name can lock its owner out so long
+    )
+    idle_timeout_s: float = 120.0  # without a byte; clients ping every 30 s
+    rekey_after_s: float = 600.0  # our direction's key, when there is something to send
+    renewal_deadline_s: float = 5_400.0  # a client renews after an hour: PROTOCOL.md section 1
+    frame_timeout_s: float = 120.0  # for a frame above 64 KiB; clients give up then
+    request_bytes: int = 256 * 2**20  # of all requests that come in or wait for an answer
+    request_bytes_per_account: int = 64 * 2**20  # of them: two of the largest, and room
+    requests_per_second: float = 500.0  # of one device; more are read later
+    posts_per_second: float = 100.0  # of one device, once the burst is used up
+    bytes_per_day: int = 2**30  # that one device may post and upload: a disk outlasts a bad day
+    rooms_per_day: int = 200  # that one account may make: it can list others in them
+    members: int = 10_000  # devices on one group's list: each post is pushed to all of them
+    subscriptions: int = 10_000  # of one connection, about 300 bytes each
+    inbox_length: int = 100  # Welcomes from one device to another that were not fetched yet
+    list_changes_per_minute: int = (
+        60  # of one account, by themselves; commits have a rate of their own
+    )
+    lookups_per_hour: int = 10_000  # of accounts by one account: a room of 5,000, twice
+    key_packages_per_hour: int = (
+        30  # of one account by another: a device has 100, and then its last
+    )
+    uploads_per_hour: int = 60  # of key packages, by one device
+    invites_per_day: int = 100  # that one account may make
+
+
+RATE_BURST_S = 20.0  # of a rate a second may come at once: what was written in a tunnel
 MAX_BYTES_IN_FLIGHT = 32 * 2**20  # of one connection's requests: more than the largest
+LARGE_FRAME = 64 * 2**10  # bytes; from here on a frame has to be finished in time
+STEPS_PER_TURN = 32  # records and frames of one connection, then the others': about 3 ms
 WRITE_BUFFER = 256 * 2**10  # bytes that a slow reader may leave lying before pushes are dropped
+MAX_BUCKETS = 100_000  # keys of one quota that are remembered, 150 bytes each
+SPARE_FILES = 64  # of those that the system allows: for the database, the log and what else is open
 CLOSE_TIMEOUT_S = 3.0  # for answers under way and last bytes when the server stops
 EXIT_TIMEOUT_S = 5.0  # from SIGTERM to the end

@@ -15,8 +15,7 @@ class Listener:
     def __init__(self, house: House) -> None:
         self.house = house
         self.peers: set[Peer] = set()
-        self.handshakes = asyncio.Semaphore(limits.MAX_HANDSHAKES)
-        self.max_per_network = limits.MAX_CONNECTIONS_PER_ADDRESS
+        self.max_per_network = house.limits.connections_per_address
         self._per_network: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
 
@@ -28,7 +27,7 @@ class Listener:
 
     def accept(self) -> Peer:
         """The protocol of one connection."""
-        return Peer(self.house, self.handshakes, on_made=self._made, on_lost=self._lost)
+        return Peer(self.house, on_made=self._made, on_lost=self._lost)
 
     async def close(self) -> None:
         """Accepts no more, answers what was asked, tells all to reconnect, and waits a moment for them to take it."""
@@ -50,7 +49,7 @@ class Listener:
         self.peers.add(peer)
         self._per_network[network] += 1
         if (
-            len(self.peers) > limits.MAX_CONNECTIONS
+            len(self.peers) > self.house.limits.connections
             or self._per_network[network] > self.max_per_network
         ):
             peer.drop("too many connections")

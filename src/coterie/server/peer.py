@@ -5,6 +5,7 @@ its answer. Where there is none, nothing is read, and TCP holds the other side b
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never, cast
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 log = get_logger()
 
+_numbers = itertools.count(1)  # of connections, for the log
+
 _BULK = (
     Fetch,
     FetchGroups,
@@ -77,12 +80,11 @@ class Peer(asyncio.Protocol):
     def __init__(
         self,
         house: House,
-        handshakes: asyncio.Semaphore,
         on_made: Callable[["Peer"], None],
         on_lost: Callable[["Peer"], None],
     ) -> None:
         self._house = house
-        self._handshakes = handshakes
+        self._limits = house.limits
         self._on_made, self._on_lost = on_made, on_lost
         self._stage = Stage.GREETING
         self._channel: Channel | None = None
@@ -93,6 +95,10 @@ class Peer(asyncio.Protocol):
         self._bytes_in_flight = 0
         self._exclusive: Request | None = None  # one of them, that changes what may be asked
         self._is_reading = True
+        self._is_resting = False  # others are served first
+        self._reserved = 0  # bytes of ``house.budget`` for the frame that is coming
+        self._frame_due = 0.0  # when that frame must be there
+        self._holder = ""  # for whom the budget counts what is reserved and in flight
         self._unsent = 0  # bytes that lay in the transport at the last look
         self._bulk = asyncio.Lock()  # one large answer at a time
         self._writable = asyncio.Event()
@@ -107,6 +113,7 @@ class Peer(asyncio.Protocol):
         self._due_reason = ""
         self._renewed_at = self._rekeyed_at = 0.0
         self.address = "?"
+        self.number = next(_numbers)
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # --- the connection's life -------------------------------------------------------------------
@@ -117,8 +124,8 @@ class Peer(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=limits.WRITE_BUFFER)
         peername = transport.get_extra_info("peername")
         self.address = str(peername[0]) if peername else "?"
-        self._session = Session(self._house, self.address, self)
-        self._end_after(limits.HANDSHAKE_TIMEOUT_S, "no handshake in time")
+        self._session = Session(self._house, self.address, self, self.number)
+        self._end_after(self._limits.handshake_timeout_s, "no handshake in time")
         self._on_made(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -128,6 +135,8 @@ class Peer(asyncio.Protocol):
             self._timer.cancel()
         for task in self._tasks:
             task.cancel()
+        self._house.budget.forget(self)
+        self._give_back(self._reserved + self._bytes_in_flight)
         self._session.close()
         self._on_lost(self)
         if not self.gone.done():
@@ -137,7 +146,7 @@ class Peer(asyncio.Protocol):
         """Ends the connection at once."""
         if self._stage is not Stage.OVER:
             self._stage = Stage.OVER
-            log.info("dropped", reason=reason)
+            log.info("dropped", connection=self.number, reason=reason)
             self._transport.abort()
 
     def finish(self) -> None:
@@ -189,10 +198,10 @@ class Peer(asyncio.Protocol):
         """Every byte of a device does, to or from it, until its keys are too old. Before the login none does."""
         if not self._session.is_logged_in:
             return
-        if self._house.clock.monotonic() - self._renewed_at > limits.RENEWAL_DEADLINE_S:
+        if self._house.clock.monotonic() - self._renewed_at > self._limits.renewal_deadline_s:
             self.drop("no renewal in time")
         else:
-            self._end_after(limits.IDLE_TIMEOUT_S, "idle")
+            self._end_after(self._limits.idle_timeout_s, "idle")
 
     # --- receiving -------------------------------------------------------------------------------
 
@@ -202,6 +211,8 @@ class Peer(asyncio.Protocol):
             self._channel.receive_data(data)
             self._put_off_end()
             self._advance()
+            if self._is_frame_late():
+                self.drop("a frame was not finished in time")
         elif self._stage in (Stage.GREETING, Stage.SHAKING_HANDS):
             self._splitter.receive_data(data)
             self._take_greeting()
@@ -223,12 +234,14 @@ class Peer(asyncio.Protocol):
         house = self._house
         began = house.clock.monotonic()
         handshake = ServerHandshake(house.keys.static)
-        async with self._handshakes:
-            reply, established = await house.threads.run(handshake.respond, message)
+        reply, established = await house.heavy.run(
+            self._session.network, handshake.respond, message
+        )
         if self._stage is not Stage.SHAKING_HANDS:
             return
         log.debug(
             "handshake",
+            connection=self.number,
             received=len(message),
             sent=len(reply),
             handshake_hash=established.handshake_hash.hex()[:16],
@@ -242,25 +255,38 @@ class Peer(asyncio.Protocol):
         self._channel = Channel(established, is_initiator=False)
         self._session.handshake_hash = established.handshake_hash
         self._renewed_at = self._rekeyed_at = self._house.clock.monotonic()
-        self._end_after(limits.LOGIN_TIMEOUT_S, "no login in time")
+        self._end_after(self._limits.login_timeout_s, "no login in time")
         self._channel.receive_data(self._splitter.take_rest())
         self._advance()
 
     def _advance(self) -> None:
-        """Takes all that there is room for: the frames that are there, then the next record."""
+        """Takes what there is room for: frames that are there, then the next record. After some it is others' turn."""
+        steps = 0
         try:
-            while self._stage is Stage.OPEN and self._channel is not None and self._has_room():
+            while self._may_take():
+                if steps == limits.STEPS_PER_TURN:
+                    self._rest()
+                    break
+                steps += 1
                 request = self._frames.next_frame()
                 if request is not None:
                     self._take(request)
                     continue
-                event = self._channel.next_event()
+                event = self._channel.next_event() if self._channel is not None else None
                 if event is None:
                     break
                 self._take_event(event)
         except RemoteProtocolError as error:
             self.drop(str(error))
         self._update_reading()
+
+    def _may_take(self) -> bool:
+        return (
+            self._stage is Stage.OPEN
+            and not self._is_resting
+            and self._has_room()
+            and self._reserve()
+        )
 
     def _has_room(self) -> bool:
         return (
@@ -270,10 +296,50 @@ class Peer(asyncio.Protocol):
             and self._writable.is_set()  # who does not read answers gets no more of them
         )
 
+    def _reserve(self) -> bool:
+        """Whether the memory that all connections share has room for the frame that is coming."""
+        size = self._frames.expected
+        if self._reserved or not 0 < size <= self._frames.limit:
+            return True
+        if not self._bytes_in_flight:
+            self._holder = self._session.account
+        if not self._house.budget.take(self._holder, size):
+            self._rest(is_until_called=True)
+            self._house.budget.wait(self, self._go_on)
+            return False
+        self._reserved = size
+        self._frame_due = self._house.clock.monotonic() + self._limits.frame_timeout_s
+        return True
+
+    def _give_back(self, size: int) -> None:
+        if size:
+            self._house.budget.give(self._holder, size)
+
+    def _is_frame_late(self) -> bool:
+        """A small one may take its time, since it takes little else."""
+        is_large = self._reserved > limits.LARGE_FRAME
+        return is_large and self._house.clock.monotonic() > self._frame_due
+
+    def _rest(self, delay_s: float = 0.0, *, is_until_called: bool = False) -> None:
+        """Nothing is read or taken: for a moment, or until there is room."""
+        self._is_resting = True
+        if is_until_called:
+            return
+        if delay_s:
+            self._house.clock.call_later(delay_s, self._go_on)
+        else:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._is_resting = False
+        self._advance()
+
     def _update_reading(self) -> None:
         if self._stage in (Stage.CLOSING, Stage.OVER):
             return
-        may_read = self._stage is Stage.GREETING or (self._stage is Stage.OPEN and self._has_room())
+        may_read = self._stage is Stage.GREETING or (
+            self._stage is Stage.OPEN and not self._is_resting and self._has_room()
+        )
         if may_read != self._is_reading:
             self._is_reading = may_read
             if may_read:
@@ -286,15 +352,17 @@ class Peer(asyncio.Protocol):
             case DataReceived(data):
                 self._frames.receive_data(data)
             case Rekeyed(direction):
-                log.debug("rekeyed", direction=direction.value)
+                log.debug("rekeyed", connection=self.number, direction=direction.value)
             case RenewalMessage(payload):
                 self._start(self._renew(payload))
             case Renewed(handshake_hash):
                 self._renewed_at = self._house.clock.monotonic()
                 if self._session.is_logged_in:  # it signs the new exchange, or goes
-                    self._end_after(limits.LOGIN_TIMEOUT_S, "no login in time")
+                    self._end_after(self._limits.login_timeout_s, "no login in time")
                 self._session.renewed(handshake_hash)
-                log.debug("renewed", handshake_hash=handshake_hash.hex()[:16])
+                log.debug(
+                    "renewed", connection=self.number, handshake_hash=handshake_hash.hex()[:16]
+                )
             case CloseReceived():
                 self._close()
             case _:
@@ -304,10 +372,13 @@ class Peer(asyncio.Protocol):
         channel = self._channel
         if channel is None:
             return
-        async with self._handshakes:
-            renewal = await self._house.threads.run(
-                channel.renewal_response, payload, self._house.keys.static
-            )
+        house, network = self._house, self._session.network
+        if house.quotas.handshakes.spend(network, now=house.clock.monotonic()):
+            self.drop("too many handshakes")
+            return
+        renewal = await house.heavy.run(
+            network, channel.renewal_response, payload, house.keys.static
+        )
         if channel.is_open and self._stage is Stage.OPEN:
             self._flush()
             channel.answer_renewal(renewal)
@@ -326,16 +397,26 @@ class Peer(asyncio.Protocol):
         except CoterieError as error:
             self.drop(str(error))
         except Exception:  # a task ends here
-            log.exception("connection-failed")
+            log.exception("connection-failed", connection=self.number)
             self.drop("a bug of the server's")
 
     def _take(self, request: Request) -> None:
         refused = self._session.admit(request.body)
         size = self._frames.last_size
+        self._reserved = 0
         self._in_flight += 1
         self._bytes_in_flight += size
+        self._slow_down()
         self._exclusive = request if self._session.exclusive(request.body) else None
         self._start(self._answer(request, size, refused))
+
+    def _slow_down(self) -> None:
+        """Who asks too fast is read later; he is told nothing, TCP holds him back."""
+        requests, now = self._house.quotas.requests, self._house.clock.monotonic()
+        key = self._session.device or self._session.network
+        if wait_s := requests.wait_s(key, now=now):
+            self._rest(wait_s)
+        requests.take(key, now=now)
 
     async def _answer(self, request: Request, size: int, refused: Failed | None) -> None:
         began = self._house.clock.monotonic()
@@ -353,6 +434,7 @@ class Peer(asyncio.Protocol):
         duration = self._house.clock.monotonic() - began
         log.debug(
             "request",
+            connection=self.number,
             request=type(request.body).__name__,
             size=size,
             reply=type(reply).__name__,
@@ -365,6 +447,7 @@ class Peer(asyncio.Protocol):
     def _answered(self, request: Request, size: int) -> None:
         self._in_flight -= 1
         self._bytes_in_flight -= size
+        self._give_back(size)
         if self._exclusive is request:
             self._exclusive = None
             if self._session.is_logged_in:
@@ -394,6 +477,10 @@ class Peer(asyncio.Protocol):
     def revoked(self) -> None:
         """``bus.Listener``."""
         self.drop("the device was revoked")
+
+    def displaced(self) -> None:
+        """``session.Connected``."""
+        self.drop("the device has newer connections")
 
     def pause_writing(self) -> None:
         """The reader is slow."""
@@ -445,7 +532,7 @@ class Peer(asyncio.Protocol):
         self._out.clear()
         self._queued = 0
         now = self._house.clock.monotonic()
-        if now - self._rekeyed_at > limits.REKEY_AFTER_S:
+        if now - self._rekeyed_at > self._limits.rekey_after_s:
             self._rekeyed_at = now
             self._channel.rekey()
         self._transport.write(self._channel.data_to_send())

@@ -1,7 +1,6 @@
 """``coterie serve``, without its command line: opens the data folder, listens, stops in order."""
 
 import asyncio
-import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -11,13 +10,14 @@ from pathlib import Path
 
 from coterie.errors import StorageError, Unavailable
 from coterie.logs import get_logger
-from coterie.server import limits
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
 from coterie.server.config import Config
 from coterie.server.folder import data_folder, is_data_folder
 from coterie.server.keys import Keys
+from coterie.server.limits import EXIT_TIMEOUT_S
 from coterie.server.listener import Listener
+from coterie.server.open_files import within_open_files
 from coterie.server.seams import PoolThreads, SystemClock, Threads
 from coterie.server.session import House
 from coterie.server.store import Store
@@ -78,13 +78,13 @@ def _new_invite(store: Store, keys: Keys, address: Address, uses: int, lifetime_
 async def _serve(config: Config, keys: Keys, store: Store, ready: Callable[[Ready], None]) -> None:
     async with (
         _signals() as stop,
-        _pool(os.cpu_count() or 2, "heavy") as heavy,
+        _pool(config.limits.key_exchanges_at_once, "heavy") as heavy,
         _pool(2, "reader") as readers,
         _pool(1, "writer") as writing,
     ):
-        clock, bus = SystemClock(), Bus()
+        clock, bus, limits = SystemClock(), Bus(), within_open_files(config.limits)
         writer = Writer(store, writing, clock, bus.publish)
-        house = House(store, writer, bus, keys, Attempts(), clock, heavy, readers)
+        house = House(store, writer, bus, keys, Attempts(limits), clock, heavy, readers, limits)
         async with _listening(house, config.listen) as port, _tidying(store, writing):
             address = Address(config.listen.host, port)
             announced = _announced(config, address)
@@ -119,7 +119,7 @@ async def _listening(house: House, address: Address) -> AsyncIterator[int]:
     finally:
         log.info("stopping", connections=len(listener.peers))
         try:
-            async with asyncio.timeout(limits.EXIT_TIMEOUT_S):
+            async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await listener.close()
                 await house.writer.drain()
         except TimeoutError:

@@ -8,16 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import TypeVar, assert_never
+from typing import Protocol, TypeVar, assert_never
 
 from coterie.errors import NotAuthenticated, Refused, RemoteProtocolError, StorageError
 from coterie.logs import get_logger, short
 from coterie.opaque import context
 from coterie.opaque.server import ServerLogin, check_record, fake_record, registration_response
 from coterie.server.attempts import Attempts, network_of
+from coterie.server.budget import Budget
 from coterie.server.bus import Bus, Listener
 from coterie.server.database import DiskFull
+from coterie.server.fair import FairThreads
 from coterie.server.keys import Keys
+from coterie.server.limits import Limits
+from coterie.server.quotas import Quotas
 from coterie.server.seams import Clock, Threads
 from coterie.server.store import PostJob, Store
 from coterie.server.writer import Writer
@@ -90,26 +94,45 @@ class House:
     keys: Keys
     attempts: Attempts
     clock: Clock
-    threads: Threads  # for key exchanges and logins
+    threads: Threads  # behind ``heavy``
     readers: Threads
-    registrations: Attempts = field(init=False, default_factory=Attempts)
+    limits: Limits = field(default_factory=Limits)
+    heavy: FairThreads = field(init=False)  # for key exchanges and logins, by address
+    quotas: Quotas = field(init=False)
+    budget: Budget = field(init=False)  # of requests that come in or wait for an answer
+    devices: dict[bytes, list["Connected"]] = field(init=False, default_factory=dict)
+    """The connections of each, the oldest first."""
+    registrations: Attempts = field(init=False)
     """By name; apart, so that whoever holds an invite pushes no guesses at passwords out of memory."""
     fake_record: bytes = field(init=False)  # what a name that does not exist is answered from
 
     def __post_init__(self) -> None:
+        limits = self.limits
+        self.heavy = FairThreads(self.threads, limits.key_exchanges_at_once)
+        self.quotas = Quotas(limits)
+        self.budget = Budget(limits.request_bytes, limits.request_bytes_per_account)
+        self.registrations = Attempts(limits)
         self.fake_record = fake_record(self.keys.opaque)
 
 
+class Connected(Listener, Protocol):
+    """A connection, as its session sees it."""
+
+    def displaced(self) -> None:
+        """The device has as many newer connections as it may."""
+
+
 class Session:
-    """One connection's state. ``listener`` is how it is told of what grows.
+    """One connection's state. ``listener`` is how it is told of what grows. ``number`` finds it in the log.
 
     The caller asks ``admit`` in the order in which requests came, and answers those that are ``exclusive`` before it
     looks at the next: so the state in which a request is judged is the one in which it was sent.
     """
 
-    def __init__(self, house: House, address: str, listener: Listener) -> None:
+    def __init__(self, house: House, address: str, listener: Connected, number: int = 0) -> None:
         self._house = house
-        self._network = network_of(address)
+        self._number = number
+        self.network = network_of(address)
         self._listener = listener
         self.state = State.AWAITING_HELLO
         self.device = b""
@@ -121,6 +144,11 @@ class Session:
         self._groups: set[bytes] = set()
 
     @property
+    def account(self) -> str:
+        """Whom what it uses is counted for: the account, or the address of who has not logged in."""
+        return f"name {self.name}" if self.state is State.LOGGED_IN else f"address {self.network}"
+
+    @property
     def is_logged_in(self) -> bool:
         """As a device that has signed the newest exchange."""
         return self.state is State.LOGGED_IN and not self._needs_login
@@ -129,6 +157,7 @@ class Session:
         """The connection has ended."""
         if self.device:
             self._house.bus.log_out(self.device, self._listener)
+            self._leave()
         for group_id in self._groups:
             self._house.bus.unsubscribe(group_id, self._listener)
         self._groups.clear()
@@ -143,11 +172,14 @@ class Session:
         return self.state is not State.LOGGED_IN or isinstance(body, f.DeviceLogin)
 
     def admit(self, body: f.RequestBody) -> f.Failed | None:
-        """None where the request is allowed in this state. Raises RemoteProtocolError before the greeting."""
+        """None where the request is allowed now, in this state and so soon. Raises RemoteProtocolError before Hello."""
         if isinstance(body, ALLOWED[self.state]) and (
             not self._needs_login or isinstance(body, f.DeviceLogin)
         ):
-            return None
+            if self.state is not State.LOGGED_IN:
+                return None
+            now = self._house.clock.monotonic()
+            return self._house.quotas.refusal(body, self.device, self.name, now)
         if self.state is State.AWAITING_HELLO:
             raise RemoteProtocolError(f"{type(body).__name__} before Hello")
         return f.Failed(
@@ -240,7 +272,7 @@ class Session:
     async def _register_start(self, body: f.RegisterStart) -> f.ReplyBody:
         if not names.is_allowed(body.name):
             return f.Failed(f.Code.NAME_NOT_ALLOWED, f"a name is {names.RULE}")
-        house, key = self._house, f"registration {self._network}"
+        house, key = self._house, f"registration {self.network}"
         wait_s = house.attempts.begin(key, now=house.clock.monotonic())
         if wait_s:
             return _wait(wait_s)
@@ -252,7 +284,8 @@ class Session:
         wait_s = house.registrations.begin(body.name, now=house.clock.monotonic())
         if wait_s:
             return _wait(wait_s)
-        response = await house.threads.run(
+        response = await house.heavy.run(
+            self.network,
             registration_response,
             house.keys.opaque,
             body.registration_request,
@@ -288,7 +321,7 @@ class Session:
             )
         )
         self._house.registrations.forget(started.name)
-        log.info("account-made")
+        log.info("account-made", connection=self._number)
         return done
 
     # --- login ---------------------------------------------------------------------------------
@@ -313,7 +346,7 @@ class Session:
                 client_identity=body.name.encode(),
             )
 
-        ke2, login = await house.threads.run(respond)
+        ke2, login = await house.heavy.run(self.network, respond)
         self._login, self.state = (body.name, login), State.LOGGING_IN
         return f.PasswordLoginResponse(ke2)
 
@@ -353,27 +386,43 @@ class Session:
         key = found.device_key if found is not None and is_known else _DUMMY_KEY
         signed = device_login_input(body.name, body.device, self.handshake_hash)
         try:
-            await house.threads.run(verify_signature, key, signed, body.signature)
+            await house.heavy.run(self.network, verify_signature, key, signed, body.signature)
         except RemoteProtocolError:
             is_known = False
         if not is_known or (self.device and self.device != body.device):
-            log.info("device-login-refused")
+            log.info("device-login-refused", connection=self._number)
             return _NOT_AUTHENTICATED
         # Listening first, looking second: who is revoked in between is either found here or dropped.
         house.bus.log_in(body.device, self._listener)
+        self._enter(body.device)
         self.device = body.device  # from here on ``close`` ends the listening
         found = await house.readers.run(house.store.reading.device, body.device)
         if found is None or found.is_revoked:
-            log.info("device-login-refused")
+            log.info("device-login-refused", connection=self._number)
             return _NOT_AUTHENTICATED
         self._needs_login = False
         self.name, self.state = body.name, State.LOGGED_IN
-        log.debug("device-logged-in", device=short(self.device))
+        log.debug("device-logged-in", device=short(self.device), connection=self._number)
         return f.LoggedIn()
+
+    def _enter(self, device: bytes) -> None:
+        """Counts this connection for the device. Where there are too many, the oldest ends: it may be half open."""
+        connections = self._house.devices.setdefault(device, [])
+        if self._listener not in connections:
+            connections.append(self._listener)
+        if len(connections) > self._house.limits.connections_per_device:
+            connections[0].displaced()
+
+    def _leave(self) -> None:
+        connections = self._house.devices.get(self.device, [])
+        if self._listener in connections:
+            connections.remove(self._listener)
+        if not connections:
+            self._house.devices.pop(self.device, None)
 
     def _attempt_of(self, name: str) -> tuple[str, str]:
         """What a guess at a password counts for. The same for names that do not exist."""
-        return f"name {name}", f"address {self._network}"
+        return f"name {name}", f"address {self.network}"
 
     # --- logs ----------------------------------------------------------------------------------
 
@@ -392,6 +441,9 @@ class Session:
     async def _subscribe(self, group_id: bytes, cursor: int, chain: bytes) -> f.ReplyBody:
         house = self._house
         read = house.store.reading.subscribe
+        if group_id not in self._groups and len(self._groups) >= house.limits.subscriptions:
+            most = house.limits.subscriptions
+            return f.Failed(f.Code.TOO_LARGE, f"a connection may subscribe to {most} groups")
         # Subscribed first, looked second, confirmed third: what comes in between is told, and only to a member.
         house.bus.subscribe(group_id, self.device, self._listener)
         self._groups.add(group_id)

@@ -37,6 +37,13 @@ class FrameDecoder(Generic[T]):
         """Takes what came; ``next_frame`` gives what it completes."""
         self._buffer += data
 
+    @property
+    def expected(self) -> int:
+        """Bytes of the frame that is coming, 0 while that is not known. The peer says so: above ``limit`` it lies."""
+        if len(self._buffer) < LENGTH_SIZE:
+            return 0
+        return int.from_bytes(self._buffer[:LENGTH_SIZE], "big")
+
     def next_frame(self) -> T | None:
         """The next whole frame, None where more bytes are needed. Raises RemoteProtocolError."""
         if len(self._buffer) < LENGTH_SIZE:

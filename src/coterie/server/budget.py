@@ -1,0 +1,55 @@
+"""Memory that all connections share, in bytes: for requests that are coming in, or wait for their answer.
+
+Nobody holds more than a share of it, so that an account with many connections cannot stop the others.
+"""
+
+from collections.abc import Callable, Hashable
+
+from coterie.errors import LocalProtocolError
+
+
+class Budget:
+    """What each holder has of it. Who found no room is called when something was given back."""
+
+    def __init__(self, total: int, share: int) -> None:
+        self._total, self._share = total, share
+        self._held: dict[Hashable, int] = {}
+        self._sum = 0
+        self._waiting: dict[object, Callable[[], object]] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes, by all."""
+        return self._sum
+
+    def take(self, holder: Hashable, size: int) -> bool:
+        """Whether there was room. Whoever holds nothing, and is alone, may have all that he asks for."""
+        before = self._held.get(holder, 0)
+        is_too_much = before + size > self._share and before
+        if is_too_much or (self._sum + size > self._total and self._sum):
+            return False
+        self._held[holder] = before + size
+        self._sum += size
+        return True
+
+    def give(self, holder: Hashable, size: int) -> None:
+        """Something that was taken is free again; who waits is called, the first first."""
+        left = self._held.get(holder, 0) - size
+        if left < 0:
+            raise LocalProtocolError(f"{size} bytes given back, {left + size} were taken")
+        self._sum -= size
+        if left:
+            self._held[holder] = left
+        else:
+            self._held.pop(holder, None)
+        waiting, self._waiting = self._waiting, {}
+        for callback in waiting.values():
+            callback()
+
+    def wait(self, who: object, callback: Callable[[], object]) -> None:
+        """Calls back once, when something was given back; again and again means once."""
+        self._waiting.setdefault(who, callback)
+
+    def forget(self, who: object) -> None:
+        """He waits no more."""
+        self._waiting.pop(who, None)

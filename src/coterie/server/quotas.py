@@ -1,0 +1,68 @@
+"""What each device and account may ask for in a time, over all its connections. In memory: a restart forgets it.
+
+What a quota stands for is in ``limits``. A request that is too fast is refused with WAIT, and nothing of it is done.
+"""
+
+from collections.abc import Hashable
+
+from coterie.server.buckets import Buckets
+from coterie.server.limits import RATE_BURST_S, Limits
+from coterie.wire import frames as f
+
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
+_OVERHEAD = 512  # bytes of a row besides what it carries: many small posts fill a disk too
+_Cost = tuple[str, Buckets, Hashable, float]
+
+
+class Quotas:
+    """All of them. Times are monotonic seconds."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.handshakes = Buckets(limits.handshakes_per_second, limits.connections_per_address)
+        self.requests = _rate(limits.requests_per_second)
+        self._posts = _rate(limits.posts_per_second)
+        self._bytes = Buckets.over(DAY_S, limits.bytes_per_day)
+        self._rooms = Buckets.over(DAY_S, limits.rooms_per_day)
+        self._list_changes = Buckets.over(MINUTE_S, limits.list_changes_per_minute)
+        self._lookups = Buckets.over(HOUR_S, limits.lookups_per_hour)
+        self._key_packages = Buckets.over(HOUR_S, limits.key_packages_per_hour)
+        self._uploads = Buckets.over(HOUR_S, limits.uploads_per_hour)
+        self._invites = Buckets.over(DAY_S, limits.invites_per_day)
+
+    def refusal(self, body: f.RequestBody, device: bytes, name: str, now: float) -> f.Failed | None:
+        """None where the request may be made now: it is counted. Else WAIT, and it is not."""
+        costs = self._costs(body, device, name)
+        for what, buckets, key, amount in costs:
+            if wait_s := buckets.wait_s(key, amount, now=now):
+                return f.Failed(f.Code.WAIT, f"too many {what}: wait {wait_s:.0f} s", wait_s=wait_s)
+        for _, buckets, key, amount in costs:
+            buckets.take(key, amount, now=now)
+        return None
+
+    def _costs(self, body: f.RequestBody, device: bytes, name: str) -> tuple[_Cost, ...]:
+        match body:
+            case f.Post(body=entry, welcome=welcome):
+                size = len(entry) + (len(welcome.welcome) if welcome else 0) + _OVERHEAD
+                return ("posts", self._posts, device, 1), ("bytes", self._bytes, device, size)
+            case f.UploadKeyPackages(one_time, last_resort):
+                size = sum(map(len, one_time)) + len(last_resort or b"") + _OVERHEAD
+                return ("uploads", self._uploads, device, 1), ("bytes", self._bytes, device, size)
+            case f.CreateGroup():
+                return (("new rooms", self._rooms, name, 1),)
+            case f.ChangeList():
+                return (("changes of lists", self._list_changes, name, 1),)
+            case f.FetchAccount():
+                return (("lookups", self._lookups, name, 1),)
+            case f.FetchKeyPackages(whose):
+                return (
+                    ("lookups", self._lookups, name, 1),
+                    ("key packages", self._key_packages, (name, whose), 1),
+                )
+            case f.CreateInvite():
+                return (("invites", self._invites, name, 1),)
+            case _:
+                return ()
+
+
+def _rate(per_s: float) -> Buckets:
+    return Buckets(per_s, per_s * RATE_BURST_S)
