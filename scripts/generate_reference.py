@@ -33,6 +33,7 @@ LIMITS = (  # every public number of these modules is a limit, and its comment s
     "coterie.noise.channel",
     "coterie.mls.secret_tree",
     "coterie.client.connection",
+    "coterie.client.rotation",
     "coterie.client.link",
 )
 STATES = MappingProxyType(

@@ -9,11 +9,11 @@ from coterie.client.connection import (
     HANDSHAKE_TIMEOUT_S,
     PING_AFTER_S,
     PONG_WITHIN_S,
-    RENEW_AFTER_S,
     TICK_S,
     Connection,
 )
 from coterie.client.refusal import MAX_WAIT_S, bounded_wait, error_of, stranger
+from coterie.client.rotation import RENEW_AFTER_S
 from coterie.errors import (
     LocalProtocolError,
     NotAuthenticated,

@@ -33,6 +33,7 @@ def with_backend(invocation: Invocation, use: "Callable[[Backend], Coroutine[Non
             return await use(backend)
 
     invocation.engine.configure_logs(is_debug=invocation.is_debug)
+    invocation.start_key_log()
     return asyncio.run(run())
 
 

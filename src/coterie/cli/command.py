@@ -48,7 +48,20 @@ def _everywhere() -> list[click.Option]:
             ["passphrase_file", "--passphrase-file"],
             **kept,
             metavar="PATH",
-            help="What opens a profile kept behind a passphrase; - is standard input.",
+            help="The passphrase of a profile or a backup; - is standard input.",
+        ),
+        click.Option(
+            ["key_log_path", "--keylog"],
+            **kept,
+            metavar="FILE",
+            envvar="COTERIE_KEYLOG",
+            help="Write the keys of the connection to FILE, for Wireshark: whoever has it reads the connection.",
+        ),
+        click.Option(
+            ["is_key_log_forced", "--keylog-anyway"],
+            **kept,
+            is_flag=True,
+            help="Also where no terminal shows the warning.",
         ),
         click.Option(
             ["is_json", "--json"], **kept, is_flag=True, help="Results as JSON, one object a line."

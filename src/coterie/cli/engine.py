@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from coterie.client.api import Backend
     from coterie.client.enrolment import Stage
     from coterie.client.joining import JoinedAccount
+    from coterie.client.key_log import KeyLogFile
     from coterie.secret import Secret
     from coterie.wire.invite import Invite
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 class Engine:
     """The real one. Tests bring another with the same methods."""
+
+    key_log: "KeyLogFile | None" = None
 
     def configure_logs(self, *, is_debug: bool) -> None:
         """Logs go to stderr."""
@@ -31,13 +34,23 @@ class Engine:
 
         return default_folder()
 
+    def start_key_log(self, path: "Path") -> None:
+        """The keys of connections made from now on are written there. Raises StorageError."""
+        from coterie.client.key_log import KeyLogFile
+
+        self.key_log = KeyLogFile(path)
+
     def open_backend(
         self, folder: "Path", passphrase: "Passphrase"
     ) -> "AbstractAsyncContextManager[Backend]":
-        """The profile, opened here or by the process that holds it."""
-        from coterie.client.backend import open_backend
+        """The profile, opened here or by the process that holds it: that one makes the connection, and logs its keys.
 
-        return open_backend(folder, passphrase=passphrase)
+        Raises InvalidInput where the environment makes no sense.
+        """
+        from coterie.client.backend import open_backend
+        from coterie.client.transport import real_seams
+
+        return open_backend(folder, passphrase=passphrase, seams=real_seams(self.key_log))
 
     async def join(
         self,
@@ -53,6 +66,7 @@ class Engine:
         """A new account with its first device, whose profile is ``folder``."""
         from coterie.client.custody import Custody
         from coterie.client.joining import join
+        from coterie.client.transport import real_seams
 
         return await join(
             folder,
@@ -62,4 +76,5 @@ class Engine:
             custody=Custody(custody) if custody else None,
             passphrase=passphrase,
             progress=progress,
+            seams=real_seams(self.key_log),
         )

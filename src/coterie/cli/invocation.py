@@ -17,6 +17,8 @@ class Invocation:
         self.engine = engine
         self.profile_option = ""
         self.passphrase_file: str | None = None  # "-" is stdin
+        self.key_log_path = ""
+        self.is_key_log_forced = False
         self.is_json = False
         self.is_debug = False
 
@@ -26,6 +28,28 @@ class Invocation:
         from pathlib import Path
 
         return Path(self.profile_option) if self.profile_option else self.engine.default_profile()
+
+    def start_key_log(self) -> None:
+        """The engine's connections write their keys from now on, if that was asked for.
+
+        Raises Misuse where nobody would see the warning, as with a service, StorageError.
+        """
+        from pathlib import Path
+
+        from coterie.cli import output
+
+        if not self.key_log_path:
+            return
+        if not (self.is_key_log_forced or output.watched()):
+            raise Misuse(
+                "a key log is refused where no terminal shows the warning",
+                hint="take away --keylog and COTERIE_KEYLOG, or add --keylog-anyway",
+            )
+        path = Path(self.key_log_path)
+        self.engine.start_key_log(path)
+        output.note(f"WARNING: THE KEYS OF THIS CONNECTION ARE WRITTEN TO {path}")
+        output.note("whoever gets that file can read all that this client and its server say")
+        output.note("messages in rooms stay sealed; delete the file when you have looked")
 
     def take_stdin(self, wanted_for: str) -> None:
         """Stdin is read by one alone. Raises Misuse where it is the passphrase already."""

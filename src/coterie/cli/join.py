@@ -53,6 +53,7 @@ def command(
         output.note("weak passwords are allowed, which is for demonstrations alone")
     password = _password(invocation, name, password_file, is_weak_allowed=allow_weak_password)
     invocation.engine.configure_logs(is_debug=invocation.is_debug)
+    invocation.start_key_log()
     import asyncio
 
     joined = asyncio.run(

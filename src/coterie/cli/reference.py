@@ -32,7 +32,9 @@ Text from others is cleaned before it is shown: a control character becomes `\uf
 | variable | names |
 | --- | --- |
 | `COTERIE_PROFILE` | the folder of the profile, for who gives no `--profile` |
-| `COTERIE_DATA` | the data folder of `serve` and `invite`, for who gives no `--data` |
+| `COTERIE_DATA` | the data folder of `serve`, `invite`, `backup`, `restore` and `check`, for who gives no `--data` |
+| `COTERIE_KEYLOG` | the file for the keys of connections, for who gives no `--keylog` |
+| `COTERIE_ROTATION` | how often a client's keys turn over: [settings](settings.md#the-client) |
 
 Passwords and passphrases come from the terminal, a file (`--password-file`, `--passphrase-file`), standard input (`-`)
 or a descriptor (`/dev/fd/3`), never from an argument."""

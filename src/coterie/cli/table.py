@@ -22,6 +22,9 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "coterie.cli.serve", "Run a server; print its address, fingerprint and an invite."
         ),
         "invite": Entry("coterie.cli.invite", "Make an invite to the server on this machine."),
+        "backup": Entry("coterie.cli.backup", "Copy a server's data into one encrypted file."),
+        "restore": Entry("coterie.cli.restore", "Make a server's data folder of a backup."),
+        "check": Entry("coterie.cli.check", "Look whether a server's data is whole."),
         "join": Entry(
             "coterie.cli.join", "Make an account on a server, with this device as its first."
         ),
@@ -41,5 +44,6 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "acknowledge": Entry(
             "coterie.cli.acknowledge", "Say that you have seen a warning, so that sending goes on."
         ),
+        "wireshark": Entry("coterie.cli.wireshark", "Let Wireshark show the protocol."),
     }
 )

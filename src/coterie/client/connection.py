@@ -6,6 +6,7 @@ It is made once and ends once; ``client.link`` makes the next. PROTOCOL.md secti
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import TypeVar, assert_never
 
 import msgspec
@@ -58,11 +59,9 @@ CONNECT_TIMEOUT_S = 10.0  # for TCP; a host that drops packets would take two mi
 HANDSHAKE_TIMEOUT_S = 10.0  # for three round trips and five milliseconds of work
 REQUEST_TIMEOUT_S = 120.0  # 8 MB, the largest post, on a line of 1 Mbit/s takes 67
 CLOSE_TIMEOUT_S = 2.0  # for what is still to be written
-TICK_S = 5.0  # how often the four below are looked at
+TICK_S = 5.0  # how often these two are looked at, and whether keys are old
 PING_AFTER_S = 30.0  # of quiet in either direction; home routers forget a stream after minutes
 PONG_WITHIN_S = 15.0  # any byte will do
-REKEY_AFTER_S = 600.0  # the part of PROTOCOL.md's "by count, bytes or time" that needs a clock
-RENEW_AFTER_S = 3600.0  # the server drops who has not renewed by 5,400
 
 
 class _State(Enum):
@@ -88,6 +87,7 @@ class Connection:
         self.error: CoterieError | None = None  # why it ended; None also after ``close``
         self._seams = seams
         self._clock = seams.clock
+        self._rotation = seams.rotation
         self._on_event = on_event
         self._state = _State.GREETING
         self._transport: Transport | None = None
@@ -166,9 +166,16 @@ class Connection:
         if self._state is _State.ENDED:  # it was cut while the thread worked
             raise self._refusal()
         self._state = _State.OPEN
-        self._channel = Channel(established, is_initiator=True)
+        self._channel = Channel(
+            established,
+            is_initiator=True,
+            rekey_after_records=self._rotation.rekey_after_records,
+            rekey_after_bytes=self._rotation.rekey_after_bytes,
+        )
+        if self._seams.key_log is not None:
+            self._channel.log_keys(partial(self._seams.key_log.write, self._greeting.message_1))
         self._rekeyed_at = self._renewed_at = self._clock.monotonic()
-        self._timer = self._clock.call_later(TICK_S, self._tick)
+        self._timer = self._clock.call_later(self._tick_s, self._tick)
         self.data_received(self._greeting.take_rest())
 
     # What it is asked
@@ -395,13 +402,17 @@ class Connection:
         if self._pinged_at is None and now - min(self._sent_at, self._received_at) >= PING_AFTER_S:
             self._pinged_at = now
             self._send(Ping(), is_own=True)
-        if now - self._rekeyed_at >= REKEY_AFTER_S:
+        if now - self._rekeyed_at >= self._rotation.rekey_after_s:
             self._rekeyed_at = now
             self._channel.rekey()
-        if now - self._renewed_at >= RENEW_AFTER_S and self._renewal is None:
+        if now - self._renewed_at >= self._rotation.renew_after_s and self._renewal is None:
             self._start_renewal()
         self._flush()
-        self._timer = self._clock.call_later(TICK_S, self._tick)
+        self._timer = self._clock.call_later(self._tick_s, self._tick)
+
+    @property
+    def _tick_s(self) -> float:
+        return min(TICK_S, self._rotation.rekey_after_s, self._rotation.renew_after_s)
 
     def _start_renewal(self) -> None:
         if self._state is not _State.OPEN or self._channel is None:

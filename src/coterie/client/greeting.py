@@ -23,6 +23,7 @@ class Greeting:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self.message_1 = b""  # once it is sent
         self._buffer = bytearray()
         self._message_2: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
@@ -61,9 +62,9 @@ class Greeting:
         """
         began = clock.monotonic()
         handshake = ClientHandshake()
-        message_1 = await threads.run(handshake.write)
-        log.debug("handshake-sent", message=1, size=len(message_1))
-        write(frame_message(message_1))
+        self.message_1 = await threads.run(handshake.write)
+        log.debug("handshake-sent", message=1, size=len(self.message_1))
+        write(frame_message(self.message_1))
         message_2 = await self._message_2
         log.debug("handshake-received", message=2, size=len(message_2))
         shown = b""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import Protocol, TypeVar
 
+from coterie.client.rotation import Rotation
+from coterie.noise.channel import RecordKey
 from coterie.noise.dh import prepare_thread
 from coterie.wire.invite import Address
 
@@ -74,6 +76,12 @@ class Network(Protocol):
         """A stream to ``address``; what comes goes to ``receiver``. Raises Unavailable."""
 
 
+class KeyLog(Protocol):
+    """Takes every key of a connection, which is known by its message 1."""
+
+    def write(self, message_1: bytes, key: RecordKey) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Seams:
     """All of them."""
@@ -82,6 +90,8 @@ class Seams:
     threads: Threads
     clock: Clock
     chance: Random = field(default_factory=SystemRandom)  # for jitter, never for keys
+    rotation: Rotation = Rotation()  # noqa: RUF009  # frozen
+    key_log: KeyLog | None = None  # only where a person has asked for it
 
 
 class LoopClock:

@@ -3,14 +3,19 @@
 import asyncio
 import socket
 
-from coterie.client.seams import LoopClock, PoolThreads, Receiver, Seams, Transport
+from coterie.client.rotation import Rotation
+from coterie.client.seams import KeyLog, LoopClock, PoolThreads, Receiver, Seams, Transport
 from coterie.errors import Unavailable
 from coterie.wire.invite import Address
 
 
-def real_seams() -> Seams:
-    """TCP, a thread pool, the system's time and chance. The pool is the caller's to close."""
-    return Seams(TCP(), PoolThreads(), LoopClock())
+def real_seams(key_log: KeyLog | None = None) -> Seams:
+    """TCP, a thread pool, the system's time and chance. The pool is the caller's to close.
+
+    When keys turn over is said by the environment: raises InvalidInput where it makes no sense.
+    """
+    rotation = Rotation.from_environment()
+    return Seams(TCP(), PoolThreads(), LoopClock(), rotation=rotation, key_log=key_log)
 
 
 class TCP:

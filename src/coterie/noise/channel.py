@@ -12,6 +12,7 @@ A renewal is a handshake inside the channel, while data flows on in both directi
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
@@ -31,6 +32,7 @@ from coterie.noise.production import (
 )
 from coterie.noise.records import LENGTH_SIZE, MessageSplitter, frame_message
 from coterie.noise.symmetric import TAGLEN, CipherState
+from coterie.secret import Secret
 
 __all__ = [
     "MAX_DATA",
@@ -44,7 +46,9 @@ __all__ = [
     "Direction",
     "Established",
     "Event",
+    "KeyLog",
     "MessageSplitter",
+    "RecordKey",
     "Rekeyed",
     "RenewalMessage",
     "Renewed",
@@ -107,6 +111,19 @@ class CloseReceived:
 Event = DataReceived | Rekeyed | RenewalMessage | Renewed | CloseReceived
 
 
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """What opens one direction's records from ``first_record`` on, until the next key: a line of a key log."""
+
+    direction: str  # "initiator-to-responder" or "responder-to-initiator"
+    first_record: int  # how many records that direction had before, since the handshake
+    n: int  # the counter of that record: a rekey leaves it, a renewal begins at 0
+    key: Secret
+
+
+KeyLog = Callable[[RecordKey], object]
+
+
 class _Renewal(Enum):
     NONE = auto()
     ASKED = auto()  # message 1 is on its way or being answered
@@ -153,11 +170,33 @@ class Channel:
         self._renewing: ClientHandshake | None = None  # client: while ASKED
         self._next: Established | None = None  # server: while ANSWERED
         self._is_dead = self._is_closed = self._is_peer_closed = False
+        self._key_log: KeyLog | None = None
+        self._sent_before = self._received_before = 0  # records, before the newest exchange
 
     @property
     def is_open(self) -> bool:
         """Whether nothing has ended it: no error, no ``close`` of ours, none of the other side's."""
         return not (self._is_dead or self._is_closed or self._is_peer_closed)
+
+    def log_keys(self, key_log: KeyLog) -> None:
+        """Hands out the key of each direction, and every new one as it comes. Whoever has them reads everything.
+
+        For looking at one's own traffic, when a person has asked for it; nothing else in Coterie calls this.
+        """
+        self._key_log = key_log
+        self._log_send_key()
+        self._log_receive_key()
+
+    def _log_send_key(self) -> None:
+        self._log_key(self._send, self._sent_before)
+
+    def _log_receive_key(self) -> None:
+        self._log_key(self._receive, self._received_before)
+
+    def _log_key(self, cipher: CipherState, before: int) -> None:
+        if self._key_log is not None:
+            direction, key = cipher.key_for_key_log()
+            self._key_log(RecordKey(direction, before + cipher.n, cipher.n, key))
 
     # Sending
 
@@ -177,6 +216,7 @@ class Channel:
         """
         self._seal(REKEY)
         self._send.rekey()
+        self._log_send_key()
         self._sent_records = self._sent_bytes = 0
         self._own_events.append(Rekeyed(Direction.SEND))
 
@@ -250,6 +290,7 @@ class Channel:
             return self._take_answer(payload) if self._is_initiator else self._take_ask(payload)
         if record_type == REKEY and not payload:
             self._receive.rekey()
+            self._log_receive_key()
             return Rekeyed(Direction.RECEIVE)
         if record_type == CLOSE and not payload:
             self._is_peer_closed = True
@@ -302,7 +343,7 @@ class Channel:
         if self._next is None:  # never: it is there while ANSWERED
             raise LocalProtocolError("a renewal was answered with nothing")
         established, self._next = self._next, None
-        self._receive = established.receive
+        self._receive_under(established.receive)
         self.handshake_hash = established.handshake_hash
         return Renewed(self.handshake_hash)
 
@@ -320,7 +361,7 @@ class Channel:
             self._seal(RENEW)
             self._send_under(established.send)
         self._advance(_Step.FINISH, LocalProtocolError)
-        self._receive = established.receive
+        self._receive_under(established.receive)
         self.handshake_hash = established.handshake_hash
         return Renewed(self.handshake_hash)
 
@@ -331,5 +372,12 @@ class Channel:
         self._renewal = following
 
     def _send_under(self, cipher: CipherState) -> None:
+        self._sent_before += self._send.n
         self._send = cipher
         self._sent_records = self._sent_bytes = 0
+        self._log_send_key()
+
+    def _receive_under(self, cipher: CipherState) -> None:
+        self._received_before += self._receive.n
+        self._receive = cipher
+        self._log_receive_key()

@@ -19,7 +19,7 @@ _REKEY_NONCE = bytes(4) + MAX_NONCE.to_bytes(8, "big")
 class CipherState:
     """A key ``k`` and its counter ``n``. Encrypts for one direction, once for each ``n``."""
 
-    __slots__ = ("_aead", "_name", "n")
+    __slots__ = ("_aead", "_k", "_name", "n")
 
     def __init__(self, k: Secret, name: str) -> None:
         self._name = name  # "handshake", "initiator-to-responder" ...: for the story that keys tell
@@ -53,8 +53,13 @@ class CipherState:
         """``k = REKEY(k)``; ``n`` goes on. Sections 4.2 and 11.3."""
         self._set(Secret(self._aead.encrypt(_REKEY_NONCE, _ZEROS, b"")[:32]))
 
+    def key_for_key_log(self) -> tuple[str, Secret]:
+        """The direction's name and its present ``k``. The one way out; ``Channel.log_keys`` alone takes it."""
+        return self._name, self._k
+
     def _set(self, k: Secret) -> None:
-        self._aead = AESGCM(derived(f"noise.{self._name}.k", k).expose())
+        self._k = derived(f"noise.{self._name}.k", k)
+        self._aead = AESGCM(k.expose())
 
     def __repr__(self) -> str:
         return f"<CipherState {self._name}, n={self.n}>"
