@@ -17,6 +17,7 @@ from coterie.secret import Secret
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
 from coterie.server.keys import Keys
+from coterie.server.limits import Limits
 from coterie.server.listener import Listener
 from coterie.server.seams import PoolThreads, SystemClock, Threads
 from coterie.server.session import House
@@ -29,12 +30,15 @@ from tests.fakes import FakeClock
 PASSWORD = Secret(b"correct horse battery staple")
 
 
-def make_house(folder: Path, threads: Threads, clock: FakeClock | SystemClock) -> House:
+def make_house(
+    folder: Path, threads: Threads, clock: FakeClock | SystemClock, limits: Limits | None = None
+) -> House:
     """Everything that connections share, in a folder; all work goes to ``threads``."""
     folder.mkdir(exist_ok=True)
     keys, store, bus = Keys.open(folder), Store.open(folder), Bus()
     writer = Writer(store, threads, clock, bus.publish)
-    return House(store, writer, bus, keys, Attempts(), clock, threads, threads)
+    limits = limits or Limits()
+    return House(store, writer, bus, keys, Attempts(limits), clock, threads, threads, limits)
 
 
 @dataclass

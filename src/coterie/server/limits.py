@@ -13,7 +13,7 @@ class Limits:
     connections: int = 10_000  # in all; fewer where the system allows fewer open files
     connections_per_address: int = 500  # an office behind one address fits
     connections_per_device: int = 8  # the oldest ends for a new one: it may be half open
-    handshakes_per_second: float = 20.0  # of one address, new or renewed, once the burst is used up
+    handshakes_per_second: float = 50.0  # of one address, new or renewed, once the burst is used up
     key_exchanges_at_once: int = 2  # and logins; 2 ms of a core each, the others wait in line
     handshake_timeout_s: float = 10.0  # from accepting to the channel; a slow phone needs two
     login_timeout_s: float = 60.0  # from the channel to a login: Argon2id and a person's patience

@@ -53,6 +53,8 @@ class Listener:
             or self._per_network[network] > self.max_per_network
         ):
             peer.drop("too many connections")
+        elif self.house.quotas.handshakes.spend(network, now=self.house.clock.monotonic()):
+            peer.drop("too many handshakes")
 
     def _lost(self, peer: Peer) -> None:
         network = network_of(peer.address)
