@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from coterie.errors import CoterieError, Refused
@@ -72,22 +72,15 @@ class Store:
         with mapped(), self._engine.begin() as connection:
             transaction = Transaction(connection, self._rates, now)
             results: list[Any] = []
+            posts: list[PostJob] = []
             for job in jobs:
                 if isinstance(job, PostJob):
-                    # Judged before anything is written, so it needs no savepoint.
-                    results.append(transaction.logs.post(job.post, job.device))
+                    posts.append(job)
                     continue
-                transaction.logs.flush()
-                savepoint = connection.begin_nested()
-                try:
-                    results.append(job(transaction))
-                    transaction.logs.flush()
-                    savepoint.commit()
-                except (CoterieError, IntegrityError) as error:
-                    savepoint.rollback()
-                    transaction.logs.forget()
-                    results.append(_refusal(error))
-            transaction.logs.flush()
+                results += _post_all(transaction, posts)
+                results.append(_attempt(transaction, connection, job))
+                posts = []
+            results += _post_all(transaction, posts)
         return Batch(results, transaction.news)
 
     def do(self, job: Callable[[Transaction], Any], now: float) -> Any:
@@ -111,6 +104,32 @@ class Store:
             found = secrets.token_bytes(ID_SIZE)
             self.do(lambda t: t.set_meta(key, found), 0.0)
         return found
+
+
+def _post_all(transaction: Transaction, posts: Sequence[PostJob]) -> list[Any]:
+    """They are judged before anything is written, so they need no savepoint."""
+    transaction.logs.expect((job.post, job.device) for job in posts)
+    answers = [transaction.logs.post(job.post, job.device) for job in posts]
+    transaction.logs.flush()
+    return answers
+
+
+def _attempt(
+    transaction: Transaction, connection: Connection, job: Callable[[Transaction], Any]
+) -> Any:
+    """Its result, or why it left nothing."""
+    savepoint = connection.begin_nested()
+    try:
+        result = job(transaction)
+        transaction.logs.flush()
+        savepoint.commit()
+    except (CoterieError, IntegrityError) as error:
+        savepoint.rollback()
+        return _refusal(error)
+    else:
+        return result
+    finally:
+        transaction.logs.forget()
 
 
 def _refusal(error: CoterieError | IntegrityError) -> CoterieError:

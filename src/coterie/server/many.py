@@ -1,0 +1,96 @@
+"""Statements that run for many rows at once, without what SQLAlchemy Core adds to each: every post needs a few.
+
+They are Core's, compiled once for the database at hand, so the same ones run on SQLite and on PostgreSQL.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Table,
+    UpdateBase,
+    and_,
+    bindparam,
+    column,
+    select,
+    values,
+)
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Row = tuple[Any, ...]
+_SIZES = (1, 8, 64)  # keys of one query: few texts, so that the driver keeps them prepared
+
+
+class _Driver:
+    """A statement as the database's driver takes it: its text, and its parameters in the order of ``names``."""
+
+    def __init__(self, compiled: SQLCompiler, names: Sequence[str]) -> None:
+        self.text = str(compiled)
+        self._names = None if compiled.positional else names
+        if compiled.positional and list(names) != compiled.positiontup:
+            raise ValueError(f"parameters are {compiled.positiontup}, not {names}")
+
+    def parameters(self, row: Row) -> Any:
+        """By position or by name."""
+        return row if self._names is None else dict(zip(self._names, row, strict=True))
+
+
+class Write:
+    """An insert or update. A row is a tuple in the order of ``names``."""
+
+    def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
+        self._statement, self._names = statement, names
+        self._drivers: dict[str, _Driver] = {}
+
+    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Once for each row; one round trip."""
+        driver = self._drivers.get(connection.dialect.name)
+        if driver is None:
+            driver = _Driver(_compiled(self._statement, connection.dialect), self._names)
+            self._drivers[connection.dialect.name] = driver
+        connection.exec_driver_sql(driver.text, list(map(driver.parameters, rows)))
+
+
+class Lookup:
+    """The rows of a table that have one of many keys: ``columns`` of them, as the driver gives them."""
+
+    def __init__(
+        self, table: Table, keys: Sequence[str], columns: Sequence[ColumnElement[Any]]
+    ) -> None:
+        self._table, self._keys, self._columns = table, keys, columns
+        self._drivers: dict[tuple[str, int], _Driver] = {}
+
+    def run(self, connection: Connection, wanted: Iterable[Row]) -> Iterator[Row]:
+        """A key that is not there gives nothing; a row may come twice. 64 keys are one query."""
+        left = iter(wanted)
+        while chunk := list(islice(left, _SIZES[-1])):
+            size = next(size for size in _SIZES if size >= len(chunk))
+            chunk += chunk[-1:] * (size - len(chunk))
+            driver = self._driver(connection.dialect, size)
+            parameters = driver.parameters(tuple(chain.from_iterable(chunk)))
+            yield from connection.exec_driver_sql(driver.text, parameters)
+
+    def _driver(self, dialect: Dialect, size: int) -> _Driver:
+        driver = self._drivers.get((dialect.name, size))
+        if driver is None:
+            keys = [self._table.c[key] for key in self._keys]
+            rows = [[bindparam(f"{c.name}_{n}", type_=c.type) for c in keys] for n in range(size)]
+            wanted = values(*(column(c.name, c.type) for c in keys)).data(
+                [tuple(row) for row in rows]
+            )
+            table = wanted.cte("wanted")
+            is_wanted = and_(*(c == table.c[c.name] for c in keys))
+            query = select(*self._columns).select_from(table.join(self._table, is_wanted))
+            names = [parameter.key for row in rows for parameter in row]
+            driver = _Driver(_compiled(query, dialect), names)
+            self._drivers[dialect.name, size] = driver
+        return driver
+
+
+def _compiled(statement: Any, dialect: Dialect) -> SQLCompiler:
+    compiled: SQLCompiler = statement.compile(dialect=dialect)
+    return compiled
