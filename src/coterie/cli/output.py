@@ -1,6 +1,6 @@
 """Where the commands write: the result to stdout, all else to stderr behind the program's name.
 
-Lines are lower case and without a full stop; nothing moves, and nothing has a colour.
+Lines are lower case and without a full stop; nothing has a colour, and nothing moves but ``progress``.
 """
 
 import contextlib
