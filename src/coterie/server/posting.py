@@ -68,7 +68,7 @@ class Logs:
         return Done()
 
     def post(self, post: Post, device: bytes) -> PostAnswer:
-        """Judges an expected post and, where it is accepted, appends it with its Welcome and its list change."""
+        """Judges a post and, where it is accepted, appends it with its Welcome and its list change."""
         states = self._states
         group, poster = states.group(post.group), states.member(post.group, device)
         if group is None or poster is None:

@@ -81,8 +81,11 @@ class States:
         return [member for member in members.values() if member.name == name]
 
     def seq(self, post: Post, device: bytes) -> int | None:
-        """The place that this message of this device has already; None: it has none. The post was expected."""
-        return self._seqs[post.group, device, post.message_id]
+        """The place that this message of this device has already; None: it has none."""
+        key = post.group, device, post.message_id
+        if key not in self._seqs:
+            self.expect(((post, device),))
+        return self._seqs[key]
 
     def _load_groups(self, wanted: Iterable[bytes]) -> None:
         ids = [(group_id,) for group_id in wanted]
