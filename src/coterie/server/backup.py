@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
 from sqlalchemy import Connection, select
 
-from coterie import __version__
 from coterie.errors import InvalidInput, StorageError
 from coterie.private_files import FILE_MODE, replacing_private, storage_error
 from coterie.secret import Secret
@@ -94,7 +94,7 @@ def make_backup(
         ]
         manifest = Manifest(
             made=snapshot.made.isoformat(timespec="seconds"),
-            coterie=__version__,
+            coterie=version("coterie"),
             schema=snapshot.schema,
             server_id=snapshot.server_id.hex(),
             generation=snapshot.generation.hex(),
