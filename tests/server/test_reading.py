@@ -1,5 +1,7 @@
 """What is read of logs and inboxes."""
 
+import pytest
+
 from coterie.server.store import Store
 from coterie.server.writing import Transaction
 from coterie.wire import chain, limits
@@ -86,3 +88,25 @@ def test_inbox_goes_on_counting_after_it_was_emptied(store: Store, anna: Writer)
         anna.accepted(anna.post(f.Kind.COMMIT, after=after, change=change, welcome=welcome))
         assert [item.number for item in store.reading.inbox(ben.device, 0)[0].items] == [number]
         take_inbox(store, ben.device, number)
+
+
+def test_groups_that_strangers_list_a_device_in_come_last_and_are_bounded(
+    store: Store, anna: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame holds so much; a device that was in more groups could not connect any more."""
+    anna.accepted(anna.post(after=0))
+    mallory = Person("mallory").register(store).first
+    groups = [number.to_bytes(16, "big") for number in range(10)]
+    change = f.ListChange(add=(anna.device.device,))
+    for group in groups:
+
+        def list_her(transaction: Transaction, group: bytes = group) -> None:
+            transaction.logs.create_group(group, mallory.device, mallory.name)
+            transaction.logs.change_list(f.ChangeList(group, 0, change), mallory.device)
+
+        store.do(list_her, NOW)
+    found = store.reading.groups_of(anna.device.device).groups
+    assert [line.group for line in found] == [GROUP, *groups]
+    monkeypatch.setattr(limits, "MAX_GROUPS", 3)
+    found = store.reading.groups_of(anna.device.device).groups
+    assert [line.group for line in found] == [GROUP, *groups[:2]]

@@ -1,5 +1,6 @@
 """One connection's requests in every state, without a socket."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import event
 
 from coterie.client.device import Enrolled
 from coterie.client.enrolment import Enrolment
@@ -22,13 +24,15 @@ from coterie.server.database import DiskFull
 from coterie.server.fair import FairThreads
 from coterie.server.limits import Limits
 from coterie.server.session import House, Session, State
+from coterie.server.store import PostJob
 from coterie.wire import chain
 from coterie.wire import frames as f
 from coterie.wire.invite import Address, Invite
 from tests.asynchronous import asynchronous
-from tests.fakes import FakeClock, InlineThreads
-from tests.server.people import GROUP, Device, Person
+from tests.fakes import FakeClock, InlineThreads, settle
+from tests.server.people import GROUP, Device, Person, count
 from tests.server.test_bus import Heard
+from tests.server.test_writer import HeldThreads
 from tests.server.world import make_house, post
 
 LIMITS = Limits()
@@ -529,6 +533,79 @@ async def test_device_that_is_revoked_while_it_logs_in_is_refused(house: House) 
     assert await client.ask(phone.login(HASH)) == NO
     assert revoked
     assert not client.session.is_logged_in
+
+
+@asynchronous
+async def test_what_a_device_has_queued_behind_its_revocation_is_not_done(house: House) -> None:
+    """A thief's last requests, on their way when he was found, made a room and posted."""
+    ben = person(house, "ben")
+    phone = ben.add_device(house.store)
+    client = await Client(house).log_in(phone)
+    assert await client.ask(f.CreateGroup(GROUP)) == f.Done()
+    threads = HeldThreads()
+    house.writer._threads = threads
+    signed, listed = ben.device_list(ben.first, version=ben.version + 1)
+    other = bytes(16)
+    asked = [
+        asyncio.create_task(house.writer.do(PostJob(post(GROUP, 1), phone.device))),
+        asyncio.create_task(
+            house.writer.do(lambda t: t.accounts.replace_device_list(signed, listed, None))
+        ),
+        *(
+            asyncio.create_task(client.ask(body))
+            for body in (
+                post(GROUP, 2),
+                f.CreateGroup(other),
+                f.CreateInvite(b"i" * 16, 1, 60),
+                f.UploadKeyPackages((b"package",)),
+                f.ChangeList(GROUP, 0, f.ListChange(add=(ben.first.device,))),
+            )
+        ),
+    ]
+    await settle()
+    for _ in range(2):
+        threads.release()
+        await settle()
+    accepted, done, *refused = await asyncio.gather(*asked)
+    assert isinstance(accepted, f.Accepted)
+    assert done == f.Done()
+    assert [code(answer) for answer in refused] == [
+        f.Code.NOT_MEMBER,
+        *[f.Code.NOT_AUTHENTICATED] * 4,
+    ]
+    assert client.heard.revocations == 1
+    assert (count(house.store, "log_group"), count(house.store, "entry")) == (1, 1)
+    assert count(house.store, "key_package") == 0
+
+
+@asynchronous
+async def test_stranger_cannot_tell_a_group_that_exists_from_one_that_does_not(
+    house: House,
+) -> None:
+    """Neither by the answer nor by the statements that are run for it."""
+    anna = await Client(house).log_in(person(house, "anna").first)
+    assert await anna.ask(f.CreateGroup(GROUP)) == f.Done()
+    assert isinstance(await anna.ask(post(GROUP, 1)), f.Accepted)
+    stranger = await Client(house).log_in(person(house, "mallory").first)
+    statements: list[str] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    told = []
+    event.listen(house.store._engine, "before_cursor_execute", remember)
+    for group in (GROUP, bytes(16)):
+        for body in (
+            f.Fetch(group, 0),
+            f.Subscribe(group, 0, chain.first(group)),
+            f.Post(group, f.Kind.MESSAGE, b"m" * 16, 1, 0, b""),
+            f.Post(group, f.Kind.COMMIT, b"m" * 16, 9, 9, b"", f.ListChange(remove=(b"d" * 16,))),
+            f.ChangeList(group, 0, f.ListChange(remove=(b"d" * 16,))),
+        ):
+            statements.clear()
+            told.append((await stranger.ask(body), tuple(statements)))
+    assert [code(answer) for answer, _ in told] == [f.Code.NOT_MEMBER] * len(told)
+    assert told[:5] == told[5:]
 
 
 @asynchronous

@@ -4,7 +4,7 @@ import hashlib
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from coterie.errors import Refused
+from coterie.errors import NotAuthenticated, Refused
 from coterie.server import schema
 from coterie.server.news import News
 from coterie.wire.frames import Code, Done, SignedDocument
@@ -104,11 +104,21 @@ class Accounts:
         self._revoke(known.keys() - listed.keys())
         return Done()
 
+    def check_device(self, device: bytes) -> None:
+        """Raises NotAuthenticated for one that was revoked since its job was queued."""
+        d = schema.device.c
+        if self._connection.scalar(select(d.is_revoked).where(d.device == device)) is not False:
+            raise NotAuthenticated("the device was revoked")
+
     def _revoke(self, devices: set[bytes]) -> None:
-        d, i = schema.device.c, schema.inbox.c
+        """What they have queued behind this finds them revoked, and their posts, unable to post."""
+        d, i, m = schema.device.c, schema.inbox.c, schema.member.c
         w, k = schema.welcome.c, schema.key_package.c
         self._connection.execute(
             update(schema.device).where(d.device.in_(devices)).values(is_revoked=True)
+        )
+        self._connection.execute(
+            update(schema.member).where(m.device.in_(devices)).values(may_post=False)
         )
         self._connection.execute(delete(schema.inbox).where(i.device.in_(devices)))
         self._connection.execute(delete(schema.welcome).where(w.id.not_in(select(i.welcome_id))))

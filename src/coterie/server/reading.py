@@ -137,13 +137,15 @@ class Reading:
             return Diverged(seen.last, tuple(_bounded(found))), False
 
     def groups_of(self, device: bytes) -> Groups:
-        """The groups whose list holds, or held, a device."""
+        """The groups whose list holds, or held, a device, bounded: those first in which it has posted."""
         m, g = schema.member.c, schema.group.c
         with self.connection() as connection:
             rows = connection.execute(
                 select(m.group_id, g.head, m.removed_at)
                 .join_from(schema.member, schema.group, m.group_id == g.group_id)
                 .where(m.device == device)
+                .order_by(m.removed_at.is_not(None), m.count == 0, m.group_id)
+                .limit(limits.MAX_GROUPS)
             )
             return Groups(
                 tuple(

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Protocol, TypeVar, assert_never
 
-from coterie.errors import NotAuthenticated, Refused, RemoteProtocolError, StorageError
+from coterie.errors import CoterieError, NotAuthenticated, Refused, RemoteProtocolError, StorageError
 from coterie.logs import get_logger, short
 from coterie.opaque import context
 from coterie.opaque.server import ServerLogin, check_record, fake_record, registration_response
@@ -190,15 +190,26 @@ class Session:
         """The reply to one request that was admitted; refusals are replies."""
         try:
             return await self._answer(body)
-        except Refused as error:
-            return f.Failed(f.Code(error.code), str(error))
-        except NotAuthenticated:
-            return _NOT_AUTHENTICATED
-        except StorageError as error:
-            log.error("storage", error=str(error))
-            return _DISK_FULL if isinstance(error, DiskFull) else _NO_STORE
-        except RemoteProtocolError as error:
-            return f.Failed(f.Code.MALFORMED, str(error)[:500])
+        except CoterieError as error:
+            return _failed(error)
+
+    def post(self, post: f.Post, done: Callable[[Any], None]) -> None:
+        """Queues a post that was admitted. ``done`` is called with what ``posted`` takes; no task waits for it."""
+        self._house.writer.submit(PostJob(post, self.device), done)
+
+    def posted(self, post: f.Post, result: PostAnswer | Exception) -> f.ReplyBody:
+        """The reply to a post. Raises what is a bug."""
+        reply = _failed(result) if isinstance(result, Exception) else result
+        if log.isEnabledFor(DEBUG):
+            log.debug(
+                "posted",
+                group=short(post.group),
+                kind=post.kind.name,
+                size=len(post.body),
+                answer=type(reply).__name__,
+                seq=getattr(reply, "seq", None),
+            )
+        return reply
 
     async def _answer(self, body: f.RequestBody) -> f.ReplyBody:  # noqa: PLR0912  # one case a request
         house, device = self._house, self.device
@@ -239,8 +250,6 @@ class Session:
             case f.CreateGroup(group_id):
                 name = self.name
                 return await self._do(lambda t: t.logs.create_group(group_id, device, name))
-            case f.Post():
-                return await self._post(body)
             case f.ChangeList():
                 return await self._do(lambda t: t.logs.change_list(body, device))
             case f.Fetch(group_id, after, most):
@@ -257,7 +266,15 @@ class Session:
                 assert_never(body)
 
     async def _do(self, job: Callable[[Transaction], R]) -> R:
-        done: R = await self._house.writer.do(job)
+        """Of a device that is not revoked by then: what is queued behind its revocation is not done."""
+        device = self.device if self.state is State.LOGGED_IN else b""
+
+        def checked(transaction: Transaction) -> R:
+            if device:
+                transaction.accounts.check_device(device)
+            return job(transaction)
+
+        done: R = await self._house.writer.do(checked)
         return done
 
     def _hello(self, versions: tuple[int, ...]) -> f.ReplyBody:
@@ -426,18 +443,6 @@ class Session:
 
     # --- logs ----------------------------------------------------------------------------------
 
-    async def _post(self, post: f.Post) -> f.ReplyBody:
-        answer: f.ReplyBody = await self._house.writer.do(PostJob(post, self.device))
-        log.debug(
-            "posted",
-            group=short(post.group),
-            kind=post.kind.name,
-            size=len(post.body),
-            answer=type(answer).__name__,
-            seq=getattr(answer, "seq", None),
-        )
-        return answer
-
     async def _subscribe(self, group_id: bytes, cursor: int, chain: bytes) -> f.ReplyBody:
         house = self._house
         read = house.store.reading.subscribe
@@ -463,6 +468,22 @@ class Session:
         if silent:  # "may not post before it has fetched its Welcome"
             await self._do(lambda t: t.inboxes.welcomed(device, silent))
         return inbox
+
+
+def _failed(error: Exception) -> f.Failed:
+    """What a refusal or a failure says. Raises it where it is neither."""
+    match error:
+        case Refused():
+            return f.Failed(f.Code(error.code), str(error))
+        case NotAuthenticated():
+            return _NOT_AUTHENTICATED
+        case StorageError():
+            log.error("storage", error=str(error))
+            return _DISK_FULL if isinstance(error, DiskFull) else _NO_STORE
+        case RemoteProtocolError():
+            return f.Failed(f.Code.MALFORMED, str(error)[:500])
+        case _:
+            raise error
 
 
 def _wait(wait_s: float) -> f.Failed:

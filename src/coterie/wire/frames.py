@@ -87,9 +87,9 @@ class ListChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A change of a group's delivery list: who may post and read, and which accounts keep the list."""
 
     add: Annotated[tuple[DeviceId, ...], Meta(max_length=limits.MAX_ADDS)] = ()
-    remove: Annotated[tuple[DeviceId, ...], Meta(max_length=10_000)] = ()
-    add_keepers: Annotated[tuple[Name, ...], Meta(max_length=1000)] = ()
-    remove_keepers: Annotated[tuple[Name, ...], Meta(max_length=1000)] = ()
+    remove: Annotated[tuple[DeviceId, ...], Meta(max_length=limits.MAX_REMOVES)] = ()
+    add_keepers: Annotated[tuple[Name, ...], Meta(max_length=limits.MAX_KEEPERS)] = ()
+    remove_keepers: Annotated[tuple[Name, ...], Meta(max_length=limits.MAX_KEEPERS)] = ()
 
 
 class WelcomeFor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -424,7 +424,7 @@ class Diverged(_Frame, frozen=True):
 
 
 class Groups(_Frame, frozen=True):
-    """All groups whose list holds, or held, this device."""
+    """Groups whose list holds, or held, this device; those in which it has posted first."""
 
     groups: tuple[GroupInfoLine, ...]
 

@@ -14,6 +14,9 @@ MAX_IN_FLIGHT = 64  # requests of one connection that wait for an answer; more p
 MAX_KEY_PACKAGES = 100  # one-time key packages kept for one device
 MAX_KEY_PACKAGE = 16 * 2**10  # bytes; the post-quantum ones are about 3 kB
 MAX_ADDS = 100  # devices that one list change may add: PROTOCOL.md section 2
+MAX_REMOVES = 1_000  # devices that one list change may take off: 8 ms of the only writer, at most
+MAX_KEEPERS = 1_000  # accounts that one list change may make keepers, or no keepers any more
+MAX_GROUPS = 20_000  # lines of one answer: a stranger may list a device in groups of his own
 MAX_DEVICES = 50  # devices of one account
 MAX_NAME = 63  # characters of an account's name in a frame: in UTF-8 its length fits one byte
 
