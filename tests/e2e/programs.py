@@ -23,7 +23,7 @@ DEADLINE_S = (
 )
 COTERIE = (sys.executable, "-P", "-m", "coterie")
 # Where there is util-linux, who kills the tests ends their processes too: no fixture would.
-_MORTAL = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+MORTAL = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Program:
         self.err: list[str] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(  # noqa: S603
-            [*_MORTAL, *command, *words],
+            [*MORTAL, *command, *words],
             stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -97,6 +97,11 @@ class Stage:
     _server: Server | None = None
 
     @property
+    def has_server(self) -> bool:
+        """Whether one was ever started."""
+        return self._server is not None
+
+    @property
     def server(self) -> Server:
         """The one there is, started when it is first asked for."""
         return self._server or self.start_server()
