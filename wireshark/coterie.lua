@@ -250,8 +250,6 @@ do
     coterie.fields, coterie.experts = fields, experts
 end
 
-local get_stream = Field.new("tcp.stream")
-
 -- MLS: what its messages show, RFC 9420 sections 6 and 2.1.2 ---------------------------------------
 
 -- A cursor takes ranges from the front of a range, and nil where there is not enough.
@@ -404,6 +402,12 @@ local function take_head(cursor)
     return nil
 end
 
+-- The beginning of a text, which others wrote: what would command a terminal is taken out.
+local function text_of(range)
+    local text = range:range(0, math.min(range:len(), MAX_TEXT)):string(ENC_UTF_8)
+    return (text:gsub("%c", "?"))
+end
+
 -- A text, or nil where there is none; it stands for keys and tags, which are short.
 local function take_text(cursor)
     local kind, size = take_head(cursor)
@@ -411,7 +415,10 @@ local function take_text(cursor)
     if range == nil then
         return nil
     end
-    return range and range:range(0, math.min(size, MAX_TEXT)):string(ENC_UTF_8) or (kind == "text" and "" or nil)
+    if range == false then
+        return kind == "text" and "" or nil
+    end
+    return text_of(range)
 end
 
 local numbers = {
@@ -473,7 +480,7 @@ show_value = function(tree, cursor, name, depth)
     elseif range == false then
         tree:add(f.value, cursor.range:range(start, cursor.at - start), ""):set_text(name .. ": empty")
     elseif kind == "text" then
-        local text = range:range(0, math.min(size, MAX_TEXT)):string(ENC_UTF_8)
+        local text = text_of(range)
         tree:add(f.text, range, text):set_text(name .. ": " .. text)
     elseif kind == "bytes" then
         local shown = range:range(0, math.min(size, MAX_BYTES)):bytes():tohex(true)
@@ -557,7 +564,19 @@ end
 
 -- Connections --------------------------------------------------------------------------------------
 
-local connections = {} -- by the number of the TCP stream
+-- Message 1, or its beginning, by its content: its e1 is 768 numbers of 12 bits, all below 3329, and 32 bytes. Of
+-- random bytes, or of anything else, the 64 numbers that are there at least pass once in 500,000 times.
+local function is_message_1(text)
+    for at = 257, math.min(#text, 256 + 1152) - 2, 3 do
+        local a, b, c = byte(text, at, at + 2)
+        if a + 256 * (b % 16) >= 3329 or floor(b / 16) + 16 * c >= 3329 then
+            return false
+        end
+    end
+    return true
+end
+
+local connections = {} -- by both ends: the newest between them
 local messages = {} -- by frame and content: what each is, found out when it is first seen
 
 local function new_side(name)
@@ -571,26 +590,20 @@ local function new_side(name)
     }
 end
 
-local function end_of(pinfo, is_source)
-    local address, port = is_source and pinfo.src or pinfo.dst, is_source and pinfo.src_port or pinfo.dst_port
-    return tostring(address) .. " " .. port
-end
-
--- The connection of a packet, which the first message decides: the client's is message 1.
-local function connection_of(pinfo, size)
-    local found = get_stream()
-    local id = found and found.value or -1
-    local connection = connections[id]
-    if connection == nil then
-        connection = { client = new_side("client"), server = new_side("server"), client_end = end_of(pinfo, true) }
-        if size ~= MESSAGE_1_SIZE then -- the capture begins later
-            connection.has_begun = true
-            connection.client_end = end_of(pinfo, pinfo.src_port ~= PORT)
-        end
-        connections[id] = connection
+-- The connection of a packet, and whose message it is. It begins with message 1, where the capture has it.
+local function connection_of(pinfo, text)
+    local source, target = tostring(pinfo.src) .. " " .. pinfo.src_port, tostring(pinfo.dst) .. " " .. pinfo.dst_port
+    local connection = connections[source .. " " .. target]
+    if #text == MESSAGE_1_SIZE and is_message_1(text) then
+        connection = { is_complete = true, client_end = source }
+    elseif connection == nil then
+        connection = { client_end = pinfo.src_port == PORT and target or source }
     end
-    local is_client = end_of(pinfo, true) == connection.client_end
-    return connection, is_client and connection.client or connection.server
+    if connection.client == nil then
+        connection.client, connection.server = new_side("client"), new_side("server")
+        connections[source .. " " .. target], connections[target .. " " .. source] = connection, connection
+    end
+    return connection, source == connection.client_end and connection.client or connection.server
 end
 
 -- The frames that are whole now.
@@ -657,13 +670,13 @@ end
 
 -- What a message is, with all that later ones must know of it.
 local function classify(pinfo, text)
-    local connection, side = connection_of(pinfo, #text)
-    if not connection.has_begun and side.name == "client" and connection.session == nil then
+    local connection, side = connection_of(pinfo, text)
+    if connection.is_complete and connection.session == nil then
         connection.session = text:sub(1, SESSION_SIZE):gsub(".", function(one)
             return string.format("%02x", byte(one))
         end)
         return { handshake = 1, side = "client" }
-    elseif not connection.has_begun and side.name == "server" and not connection.is_answered then
+    elseif connection.is_complete and side.name == "server" and not connection.is_answered then
         connection.is_answered = true
         if #text == MESSAGE_2_SIZE then
             return { handshake = 2, side = "server" }
@@ -827,26 +840,11 @@ function coterie.dissector(tvb, pinfo, root)
     return tvb:len()
 end
 
--- Message 1 by its content: its e1 is 768 numbers of 12 bits, all below 3329. Of random bytes, or of anything else
--- that begins with this length, the 64 looked at pass once in 500,000 times.
-local function is_message_1(tvb)
-    local least = LENGTH_SIZE + 256 + 96
-    if tvb:len() < least or tvb:range(0, LENGTH_SIZE):uint() ~= MESSAGE_1_SIZE then
+coterie:register_heuristic("tcp", function(tvb, pinfo, root)
+    if tvb:len() < LENGTH_SIZE + 256 + 96 or tvb:range(0, LENGTH_SIZE):uint() ~= MESSAGE_1_SIZE then
         return false
     end
-    local size = math.min(tvb:len(), LENGTH_SIZE + 256 + 1152)
-    local text = tvb:range(0, size):raw()
-    for at = LENGTH_SIZE + 257, size - 2, 3 do
-        local a, b, c = byte(text, at, at + 2)
-        if a + 256 * (b % 16) >= 3329 or floor(b / 16) + 16 * c >= 3329 then
-            return false
-        end
-    end
-    return true
-end
-
-coterie:register_heuristic("tcp", function(tvb, pinfo, root)
-    if not is_message_1(tvb) then
+    if not is_message_1(tvb:range(LENGTH_SIZE, math.min(tvb:len() - LENGTH_SIZE, MESSAGE_1_SIZE)):raw()) then
         return false
     end
     pinfo.conversation = coterie

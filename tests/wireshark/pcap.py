@@ -32,8 +32,11 @@ class Capture:
 class Stream:
     """One TCP connection in a capture."""
 
-    def __init__(self, capture: Capture, *, server_port: int, client_port: int = 50_000) -> None:
+    def __init__(
+        self, capture: Capture, *, server_port: int, client_port: int = 50_000, first: int = 1000
+    ) -> None:
         self._capture = capture
+        self._first = first  # sequence number, of both sides
         self._ports = {True: client_port, False: server_port}
         self._sent = {True: 0, False: 0}
         for is_client, flags in ((True, SYN), (False, SYN | ACK), (True, ACK)):
@@ -54,8 +57,8 @@ class Stream:
             ">HHIIBBHHH",
             self._ports[is_client],
             self._ports[not is_client],
-            1000 + self._sent[is_client],
-            1000 + acknowledged if flags & ACK else 0,
+            self._first + self._sent[is_client],
+            self._first + acknowledged if flags & ACK else 0,
             5 << 4,
             flags,
             65_535,

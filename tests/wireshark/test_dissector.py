@@ -204,6 +204,26 @@ def test_two_connections_at_once_are_told_apart(tmp_path: Path) -> None:
     assert found == ["account0", "account1"] * 2
 
 
+def test_second_pass_shows_what_was_found_out_in_the_first(seen: Seen) -> None:
+    words = ("-2", "-T", "json", "-J", "coterie", "--no-duplicate-keys")
+    assert fields(shown(seen.capture, words, seen.keys), "coterie.frame") == FRAMES
+
+
+def test_connection_with_the_ports_of_an_earlier_one_is_another(tmp_path: Path) -> None:
+    capture = Capture()
+    for first, name in ((1000, "first"), (90_000, "second")):
+        stream = Stream(capture, server_port=7617, first=first)
+        talk = Conversation(
+            tmp_path / "keys",
+            lambda data, stream=stream: stream.says(data, is_client=True),  # type: ignore[misc]
+            lambda data, stream=stream: stream.says(data, is_client=False),  # type: ignore[misc]
+        )
+        talk.ask(f.FetchAccount(name))
+        talk.close()
+    seen = Seen(capture.save(tmp_path / "capture.pcap"), tmp_path / "keys")
+    assert fields(seen.json(), "coterie.frame") == ["FetchAccount"] * 2
+
+
 def test_capture_that_begins_later_says_that_its_keys_cannot_be_found(seen: Seen) -> None:
     words = ("-Y", "frame.number > 6", "-w", str(seen.capture.with_name("late.pcap")))
     tshark(seen.capture, *words, dissector=None)
