@@ -1,9 +1,13 @@
 """Groups and delivery lists in the store."""
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from coterie.errors import Refused
 from coterie.server.delivery import NOT_MEMBER
+from coterie.server.limits import Limits
 from coterie.server.store import Store
 from coterie.wire import chain
 from coterie.wire import frames as f
@@ -13,7 +17,10 @@ from tests.server.people import (
     Device,
     Person,
     Writer,
+    count,
     entries,
+    group_of,
+    take_inbox,
 )
 
 
@@ -169,3 +176,48 @@ def test_keepers_are_handed_over_in_one_change(store: Store, anna: Writer) -> No
     assert isinstance(refused, f.Failed)
     assert refused.code is f.Code.NOT_KEEPER
     assert ben.accepted(ben.post(f.Kind.COMMIT, after=1, change=off)) == 2
+
+
+def test_list_has_room_for_so_many_devices_and_says_so_for_good(tmp_path: Path) -> None:
+    with closing(Store.open(tmp_path, Limits(members=3))) as store:
+        anna = group_of(store, Person("anna").register(store).first)
+        others = [Person(name).register(store).first.device for name in ("ben", "carl", "dora")]
+        too_many, enough = f.ListChange(add=tuple(others)), f.ListChange(add=tuple(others[:2]))
+        for answer in (
+            anna.send(anna.post(f.Kind.COMMIT, after=0, change=too_many)),
+            store.do(
+                lambda t: t.logs.change_list(f.ChangeList(GROUP, 0, too_many), anna.device.device),
+                NOW,
+            ),
+        ):
+            assert isinstance(answer, f.Failed)
+            assert answer.code is f.Code.TOO_LARGE
+        anna.count -= 1
+        anna.accepted(anna.post(f.Kind.COMMIT, after=0, change=enough))
+        anna.accepted(anna.post(f.Kind.COMMIT, after=1, change=f.ListChange(remove=(others[0],))))
+        anna.accepted(anna.post(f.Kind.COMMIT, after=2, change=f.ListChange(add=(others[2],))))
+        assert count(store, "member") == 4
+
+
+def test_inbox_holds_so_many_welcomes_of_one_sender_and_others_still_reach_it(
+    tmp_path: Path,
+) -> None:
+    """A hostile account filled others' inboxes, or the disk, with Welcomes that nobody fetches."""
+    with closing(Store.open(tmp_path, Limits(inbox_length=2))) as store:
+        ben = Person("ben").register(store).first.device
+        change, welcome = f.ListChange(add=(ben,)), f.WelcomeFor(b"welcome", (ben,))
+
+        def welcomed(by: Device, number: int) -> object:
+            group = number.to_bytes(16, "big")
+            store.do(lambda t: t.logs.create_group(group, by.device, by.name), NOW)
+            writer = Writer(store, group, by)
+            return writer.send(writer.post(f.Kind.COMMIT, after=0, change=change, welcome=welcome))
+
+        mallory, anna = (Person(name).register(store).first for name in ("mallory", "anna"))
+        answers = [welcomed(mallory, number) for number in range(3)]
+        assert [isinstance(answer, f.Accepted) for answer in answers] == [True, True, False]
+        assert isinstance(answers[2], f.Failed)
+        assert answers[2].code is f.Code.TOO_LARGE
+        assert isinstance(welcomed(anna, 10), f.Accepted)
+        take_inbox(store, ben, 2)
+        assert isinstance(welcomed(mallory, 11), f.Accepted)

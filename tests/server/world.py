@@ -35,9 +35,9 @@ def make_house(
 ) -> House:
     """Everything that connections share, in a folder; all work goes to ``threads``."""
     folder.mkdir(exist_ok=True)
-    keys, store, bus = Keys.open(folder), Store.open(folder), Bus()
-    writer = Writer(store, threads, clock, bus.publish)
     limits = limits or Limits()
+    keys, store, bus = Keys.open(folder), Store.open(folder, limits), Bus()
+    writer = Writer(store, threads, clock, bus.publish)
     return House(store, writer, bus, keys, Attempts(limits), clock, threads, threads, limits)
 
 

@@ -33,7 +33,7 @@ class Limits:
     rooms_per_day: int = 200  # that one account may make: it can list others in them
     members: int = 10_000  # devices on one group's list: each post is pushed to all of them
     subscriptions: int = 10_000  # of one connection, about 300 bytes each
-    inbox_length: int = 100  # Welcomes from one device to another that were not fetched yet
+    inbox_length: int = 1_000  # Welcomes from one device to another that were not fetched yet
     list_changes_per_minute: int = (
         60  # of one account, by themselves; commits have a rate of their own
     )

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from coterie.errors import Refused
 from coterie.server import schema, turns
+from coterie.server.crowding import Crowding
 from coterie.server.delivery import (
     NOT_MEMBER,
     Appended,
@@ -17,6 +18,7 @@ from coterie.server.delivery import (
     judge,
 )
 from coterie.server.inboxes import Inboxes
+from coterie.server.limits import Limits
 from coterie.server.news import News
 from coterie.server.states import States
 from coterie.wire import chain
@@ -37,9 +39,16 @@ class Logs:
     """What a job may do to them."""
 
     def __init__(
-        self, connection: Connection, inboxes: Inboxes, rates: Rates, news: News, now: float
+        self,
+        connection: Connection,
+        inboxes: Inboxes,
+        rates: Rates,
+        limits: Limits,
+        news: News,
+        now: float,
     ) -> None:
         self._connection, self._inboxes = connection, inboxes
+        self._crowding = Crowding(connection, limits)
         self._rates, self._news, self._now = rates, news, now
         self._states = States(connection, now)
 
@@ -71,7 +80,7 @@ class Logs:
         """Judges a post and, where it is accepted, appends it with its Welcome and its list change."""
         states = self._states
         group, poster = states.group(post.group), states.member(post.group, device)
-        if group is None or poster is None:
+        if group is None or poster is None or poster.removed_at is not None or not poster.may_post:
             return NOT_MEMBER
         change = post.list_change
         if change:
@@ -79,6 +88,10 @@ class Logs:
         if post.kind is Kind.PROPOSAL:
             states.account(post.group, poster.name)
         known = states.seq(post, device)
+        if change and known is None:
+            refused = self._crowding.refusal(post.group, change, post.welcome, device)
+            if refused is not None:
+                return refused
         unknown = self._count_unknown(change) if change else 0
         members = states.members(post.group)
         judged = judge(post, group, members, device, known, unknown, self._rates, self._now)
@@ -100,7 +113,9 @@ class Logs:
         self._states.load(request.group, request.change.remove)
         unknown = self._count_unknown(request.change)
         members = self._states.members(request.group)
-        refused = check_change(request.change, group, members, mine, unknown)
+        refused = check_change(
+            request.change, group, members, mine, unknown
+        ) or self._crowding.refusal(request.group, request.change, None, device)
         if refused is not None:
             return refused
         self._change(group, request.change, group.head, by_keeper=mine.name in group.keepers)

@@ -45,7 +45,7 @@ def serve(config: Config, ready: Callable[[Ready], None]) -> None:
     """Serves until SIGTERM or SIGINT. Raises StorageError; Unavailable where it cannot listen."""
     with data_folder(config.data) as folder:
         keys = Keys.open(folder)
-        store = Store.open(folder)
+        store = Store.open(folder, config.limits)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(_serve(config, keys, store, ready))

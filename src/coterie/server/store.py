@@ -17,6 +17,7 @@ from coterie.errors import CoterieError, Refused
 from coterie.server.database import FILE as DATABASE
 from coterie.server.database import checkpoint, mapped, open_database
 from coterie.server.delivery import Rates
+from coterie.server.limits import Limits
 from coterie.server.news import News
 from coterie.server.reading import Reading
 from coterie.server.writing import Transaction
@@ -47,19 +48,19 @@ class Batch:
 class Store:
     """All that the server keeps, but for its secret file."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self._engine, self._limits = engine, limits
         self._rates = Rates()
         self.reading = Reading(engine)
         self.server_id = self._made_once("server_id")
         self.generation = self._made_once("generation")
 
     @classmethod
-    def open(cls, folder: Path) -> "Store":
+    def open(cls, folder: Path, limits: Limits | None = None) -> "Store":
         """The store in a data folder, made or brought up to date. Raises StorageError."""
         engine = open_database(folder / DATABASE)
         try:
-            return cls(engine)
+            return cls(engine, limits or Limits())
         except BaseException:
             engine.dispose()
             raise
@@ -70,7 +71,7 @@ class Store:
         A job that raises leaves nothing. Raises StorageError where nothing could be written.
         """
         with mapped(), self._engine.begin() as connection:
-            transaction = Transaction(connection, self._rates, now)
+            transaction = Transaction(connection, self._rates, self._limits, now)
             results: list[Any] = []
             posts: list[PostJob] = []
             for job in jobs:

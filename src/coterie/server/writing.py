@@ -7,6 +7,7 @@ from coterie.server.accounts import Accounts
 from coterie.server.delivery import Rates
 from coterie.server.directory import Directory
 from coterie.server.inboxes import Inboxes
+from coterie.server.limits import Limits
 from coterie.server.news import News
 from coterie.server.posting import Logs
 
@@ -14,13 +15,13 @@ from coterie.server.posting import Logs
 class Transaction:
     """Everything that a job may do, by what it is about."""
 
-    def __init__(self, connection: Connection, rates: Rates, now: float) -> None:
+    def __init__(self, connection: Connection, rates: Rates, limits: Limits, now: float) -> None:
         self._connection = connection
         self.news = News()
         self.accounts = Accounts(connection, self.news, now)
         self.directory = Directory(connection, now)
         self.inboxes = Inboxes(connection)
-        self.logs = Logs(connection, self.inboxes, rates, self.news, now)
+        self.logs = Logs(connection, self.inboxes, rates, limits, self.news, now)
 
     def set_meta(self, key: str, value: bytes) -> None:
         """A single value."""
