@@ -7,10 +7,17 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from logging import DEBUG
 from types import MappingProxyType
-from typing import Protocol, TypeVar, assert_never
+from typing import Any, Protocol, TypeVar, assert_never
 
-from coterie.errors import CoterieError, NotAuthenticated, Refused, RemoteProtocolError, StorageError
+from coterie.errors import (
+    CoterieError,
+    NotAuthenticated,
+    Refused,
+    RemoteProtocolError,
+    StorageError,
+)
 from coterie.logs import get_logger, short
 from coterie.opaque import context
 from coterie.opaque.server import ServerLogin, check_record, fake_record, registration_response
@@ -18,6 +25,7 @@ from coterie.server.attempts import Attempts, network_of
 from coterie.server.budget import Budget
 from coterie.server.bus import Bus, Listener
 from coterie.server.database import DiskFull
+from coterie.server.delivery import PostAnswer
 from coterie.server.fair import FairThreads
 from coterie.server.keys import Keys
 from coterie.server.limits import Limits
@@ -194,7 +202,7 @@ class Session:
             return _failed(error)
 
     def post(self, post: f.Post, done: Callable[[Any], None]) -> None:
-        """Queues a post that was admitted. ``done`` is called with what ``posted`` takes; no task waits for it."""
+        """Like ``answer``, without a task that waits: ``done`` is called with what ``posted`` takes."""
         self._house.writer.submit(PostJob(post, self.device), done)
 
     def posted(self, post: f.Post, result: PostAnswer | Exception) -> f.ReplyBody:
@@ -250,6 +258,8 @@ class Session:
             case f.CreateGroup(group_id):
                 name = self.name
                 return await self._do(lambda t: t.logs.create_group(group_id, device, name))
+            case f.Post():
+                return self.posted(body, await house.writer.do(PostJob(body, device)))
             case f.ChangeList():
                 return await self._do(lambda t: t.logs.change_list(body, device))
             case f.Fetch(group_id, after, most):

@@ -6,6 +6,7 @@ flush, all entries of a group together.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from coterie.errors import CoterieError
@@ -15,6 +16,8 @@ from coterie.server.seams import Clock, Threads
 from coterie.server.store import Batch, Job, Store
 
 log = get_logger()
+
+Done = Callable[[Any], None]
 
 MAX_BATCH = 2_000  # jobs; a flush takes milliseconds, and no answer should wait for more than that
 
@@ -26,16 +29,20 @@ class Writer:
         self, store: Store, threads: Threads, clock: Clock, publish: Callable[[News], None]
     ) -> None:
         self._store, self._threads, self._clock, self._publish = store, threads, clock, publish
-        self._waiting: list[tuple[Job, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[Job, Done]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def do(self, job: Job) -> Any:
         """The job's result, once durable. Raises what it raised, and StorageError where nothing can be written."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((job, future))
+        self.submit(job, partial(_finish, future))
+        return await future
+
+    def submit(self, job: Job, done: Done) -> None:
+        """The same without a task: ``done`` is called with the result, or with the error. It must not raise."""
+        self._waiting.append((job, done))
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="coterie-writer")
-        return await future
 
     async def drain(self) -> None:
         """Until everything that was asked for is durable."""
@@ -50,23 +57,27 @@ class Writer:
         finally:
             self._task = None
 
-    async def _flush(self, batch: list[tuple[Job, "asyncio.Future[Any]"]]) -> None:
+    async def _flush(self, batch: list[tuple[Job, Done]]) -> None:
         began = self._clock.monotonic()
         try:
             jobs = [job for job, _ in batch]
-            done = await self._threads.run(self._store.batch, jobs, self._clock.now())
+            made = await self._threads.run(self._store.batch, jobs, self._clock.now())
         except Exception as error:  # nothing of the batch was written: everybody in it is told
             if not isinstance(error, CoterieError):
                 log.exception("batch-failed", jobs=len(batch))
-            done = Batch([error] * len(batch), News())
-        for (_, future), result in zip(batch, done.results, strict=True):
-            if future.cancelled():
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+            made = Batch([error] * len(batch), News())
+        for (_, done), result in zip(batch, made.results, strict=True):
+            done(result)
         duration = self._clock.monotonic() - began
         log.debug("flushed", jobs=len(batch), duration_ms=round(duration * 1000, 1))
-        if done.news:
-            self._publish(done.news)
+        if made.news:
+            self._publish(made.news)
+
+
+def _finish(future: "asyncio.Future[Any]", result: Any) -> None:
+    if future.cancelled():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
