@@ -1,13 +1,15 @@
-"""A capture file, written from what two sides of a TCP connection say: libpcap's format, IPv4 without a link layer."""
+"""Capture files in libpcap's format: written from what two sides of a connection say, and read as what they said."""
 
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
-RAW = 101  # LINKTYPE_RAW
+ETHERNET, RAW = 1, 101  # LINKTYPE_ETHERNET, as of loopback, and LINKTYPE_RAW: IP alone
+HEADER_SIZE = 24  # bytes of the file's own
+ETHERNET_SIZE = 14  # bytes of its header
 MSS = 1460  # bytes of data in a segment, as on Ethernet
 LARGEST = 65_000  # bytes in a segment of loopback
-SYN, ACK, PSH = 0x02, 0x10, 0x08
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 CLIENT, SERVER = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
 
 
@@ -68,3 +70,45 @@ class Stream:
         size = 20 + len(tcp) + len(data)
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, size, 0, 0, 64, 6, 0, source, target)
         self._capture.packets.append(ip + tcp + data)
+
+
+@dataclass
+class Connection:
+    """What each side of a connection said, and whether the capture has its end."""
+
+    client: bytes = b""
+    server: bytes = b""
+    has_ended: bool = False
+
+
+def read(path: Path, server_port: int) -> dict[int, Connection]:
+    """The connections to a server's port, by the port of the client, in the order of their beginning.
+
+    Of IPv4 alone, and without what came out of order: loopback has neither.
+    """
+    data = path.read_bytes()
+    if len(data) < HEADER_SIZE:  # it is being made
+        return {}
+    (link,) = struct.unpack_from("<I", data, 20)
+    skipped = {ETHERNET: ETHERNET_SIZE, RAW: 0}[link]
+    found: dict[int, Connection] = {}
+    at = HEADER_SIZE
+    while at + 16 <= len(data):
+        size, full = struct.unpack_from("<II", data, at + 8)
+        packet = data[at + 16 : at + 16 + size]
+        at += 16 + size
+        if len(packet) < size:  # it is being written
+            break
+        assert size == full, "cut off"
+        ip = packet[skipped:]
+        tcp = ip[(ip[0] & 15) * 4 : int.from_bytes(ip[2:4], "big")]
+        source, target = struct.unpack_from(">HH", tcp)
+        said, flags = tcp[(tcp[12] >> 4) * 4 :], tcp[13]
+        is_client = target == server_port
+        connection = found.setdefault(source if is_client else target, Connection())
+        if is_client:
+            connection.client += said
+        else:
+            connection.server += said
+        connection.has_ended |= bool(flags & (FIN | RST))
+    return found
