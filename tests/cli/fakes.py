@@ -88,6 +88,7 @@ class FakeBackend:
     def __init__(self, *timeline: api.Message | api.Notice) -> None:
         self.timeline = list(timeline)
         self.asked: list[api.Request] = []
+        self.rooms: tuple[api.Room, ...] = (OPS, WAR)
         self.refuses: dict[str, CoterieError] = {}
         self.pins = {"bobb": "believed"}
         self.numbers = [NUMBER]  # the last one stays
@@ -105,7 +106,7 @@ class FakeBackend:
             case api.GetStatus():
                 return STATUS
             case api.ListRooms():
-                return api.Rooms((OPS, WAR))
+                return api.Rooms(self.rooms)
             case api.ListMembers(room):
                 self._check(room)
                 return api.Members((ALICE, BOBB))

@@ -89,6 +89,8 @@ def test_a_room_that_is_made_is_gone_to(run: Runs) -> None:
         ("/rooms", api.ListRooms()),
         ("/members", api.ListMembers("ops")),
         ("/invite carol @dave", api.AddMembers("ops", ("carol", "dave"))),
+        ("/renew", api.RenewRoom("ops")),
+        ("/follow", api.FollowRoom("ops")),
         ("/kick bobb", api.RemoveMember("ops", "bobb")),
         ("/leave", api.LeaveRoom("ops")),
         ("/verify @bobb", api.VerifyAccount("bobb")),

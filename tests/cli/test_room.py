@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec import structs
 
 from coterie.client import api
 from tests.cli.fakes import OPS, Runs
@@ -18,6 +19,8 @@ from tests.cli.fakes import OPS, Runs
         (("add", "ops", "carol", "dave"), api.AddMembers("ops", ("carol", "dave"))),
         (("remove", "ops", "bobb"), api.RemoveMember("ops", "bobb")),
         (("leave", "#ops"), api.LeaveRoom("#ops")),
+        (("renew", "ops"), api.RenewRoom("ops")),
+        (("follow", "ops"), api.FollowRoom("ops")),
         (("admin", "ops", "bobb"), api.SetAdmin("ops", "bobb", admin=True)),
         (("admin", "ops", "bobb", "--revoke"), api.SetAdmin("ops", "bobb", admin=False)),
     ],
@@ -41,4 +44,26 @@ def test_json_of_a_room(run: Runs) -> None:
 
 def test_adding_nobody_is_misuse(run: Runs) -> None:
     assert run("room", "add", "ops").status == 2
+    assert run.backend.asked == []
+
+
+def test_renewing_all_leaves_alone_what_goes_on_and_what_is_others(run: Runs) -> None:
+    kinds = {"lost": True, "stuck": True, "open": True, "forked": True, "foreign": False}
+    run.backend.rooms = tuple(
+        structs.replace(
+            OPS,
+            room_id=name,
+            name=name,
+            state="lost" if name == "foreign" else name,
+            admin=is_admin,
+        )
+        for name, is_admin in kinds.items()
+    )
+    assert run("room", "renew", "--all").status == 0
+    assert run.backend.asked == [api.ListRooms(), api.RenewRoom("lost"), api.RenewRoom("stuck")]
+
+
+def test_renewing_nothing_or_both_is_misuse(run: Runs) -> None:
+    assert run("room", "renew").status == 2
+    assert run("room", "renew", "ops", "--all").status == 2
     assert run.backend.asked == []

@@ -124,6 +124,7 @@ class Kept:
 
     chains: dict[int, bytes] = field(default_factory=dict)
     used: set[tuple[bytes, bytes]] = field(default_factory=set)
+    rejoins: dict[bytes, int] = field(default_factory=dict)  # message_id: count
 
     @classmethod
     def begin(cls, log: GroupLog) -> "Kept":
@@ -134,6 +135,9 @@ class Kept:
 
     def has_used(self, group_id: bytes, device: bytes, message_id: bytes) -> bool:
         return (device, message_id) in self.used
+
+    def rejoin_count(self, group_id: bytes, message_id: bytes) -> int | None:
+        return self.rejoins.get(message_id)
 
     def save(self, step: Step) -> None:
         if step.is_handshake:

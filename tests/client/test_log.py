@@ -368,14 +368,14 @@ def test_commit_that_the_server_refuses_for_good_leaves_nothing_pending() -> Non
 # --- what other versions may do ----------------------------------------------------------------
 
 
-def test_successor_is_told_and_what_waits_is_encrypted_again() -> None:
+def test_behind_a_successor_what_waits_is_encrypted_again_dead_or_not() -> None:
     room, (alice, bobb) = new_room("alice", "bobb")
     alice.say(b"hello")
     alice.seal()
     bobb.append(Kind.SUCCESSOR, b"signed by an admin", bobb.new_id())
     before = logs.next_posts(alice.log)
     room.settle()
-    assert alice.events == [Event.SUCCESSOR]
+    assert alice.events == [Event.DEAD]
     assert alice.texts == [b"hello"]
     assert room.entries[-1].message_id == before[0][1].message_id
     assert room.entries[-1].body != before[0][2].body

@@ -72,9 +72,7 @@ def restamped(entry: Entry, **stamps: object) -> Entry:
 def test_bytes_that_are_no_mls_message_are_dead(body: bytes, kind: Kind) -> None:
     _, (alice, bobb) = TWO
     entry = Entry(alice.log.cursor + 1, kind, bobb.device.id, b"m" * 16, body)
-    assert read_only(alice, entry) == (
-        [Event.SUCCESSOR] if kind is Kind.SUCCESSOR else [Event.DEAD]
-    )
+    assert read_only(alice, entry) == [Event.DEAD]
 
 
 @given(data=st.data())

@@ -11,6 +11,7 @@ from coterie.client.api import (
     AddMembers,
     Backend,
     CreateRoom,
+    FollowRoom,
     GetStatus,
     LeaveRoom,
     ListMembers,
@@ -18,6 +19,7 @@ from coterie.client.api import (
     Notice,
     ReadRoom,
     RemoveMember,
+    RenewRoom,
     Request,
     Room,
     SendText,
@@ -101,7 +103,9 @@ class PlainChat:
             self._unshown.add(sent.message_id)
             self._all_shown.clear()
 
-    async def _do(self, command: str, arguments: tuple[str, ...]) -> None:
+    async def _do(  # noqa: PLR0912  # one case a command
+        self, command: str, arguments: tuple[str, ...]
+    ) -> None:
         match command, arguments:
             case "join", (room,):
                 await self._join(room)
@@ -118,6 +122,10 @@ class PlainChat:
                 await self._answer(RemoveMember(self._chosen(), _account(name)))
             case "leave", ():
                 await self._answer(LeaveRoom(self._chosen()))
+            case "renew", ():
+                await self._answer(RenewRoom(self._chosen()))
+            case "follow", ():
+                await self._answer(FollowRoom(self._chosen()))
             case "verify", (name,):
                 await self._answer(VerifyAccount(_account(name)))
             case "status", ():

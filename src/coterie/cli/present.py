@@ -97,7 +97,7 @@ def _room_row(room: Room) -> tuple[str, ...]:
         _count(room.members, "member"),
         "admin" if room.admin else "",
         _count(room.waiting, "message") + " waiting" if room.waiting else "",
-        clean_line(room.reason or room.state) if room.state != "open" else clean_line(room.topic),
+        clean_line(room.reason or (room.topic if room.state == "open" else room.state)),
     )
 
 

@@ -100,6 +100,44 @@ def admin(invocation: Invocation, room: str, name: str, revoke: bool) -> None:
     _show(invocation, SetAdmin(room, name, admin=not revoke), Room)
 
 
+@command.command("renew", examples=("coterie room renew ops", "coterie room renew --all"))
+@click.argument("room", type=types.room, required=False)
+@click.option(
+    "--all", "all_rooms", is_flag=True, help="Every room of yours that cannot go on as it is."
+)
+@pass_invocation
+def renew(invocation: Invocation, room: str | None, all_rooms: bool) -> None:
+    """Let a room go on in a new group, as an admin of it.
+
+    For a room of which the server has lost a part, or in which this device is stuck. Everybody stays who can be
+    reached; what was said before stays with those who read it.
+    """
+    from coterie.client.api import ListRooms, RenewRoom, Room, Rooms
+
+    if (room is None) != all_rooms:
+        raise click.UsageError("name a room, or give --all")
+    if room is not None:
+        _show(invocation, RenewRoom(room), Room)
+        return
+    for found in call(invocation, ListRooms(), Rooms).rooms:
+        if found.admin and found.state in ("lost", "stuck"):
+            _show(invocation, RenewRoom(found.room_id), Room)
+
+
+@command.command("follow", examples=("coterie room follow ops",))
+@click.argument("room", type=types.room)
+@pass_invocation
+def follow(invocation: Invocation, room: str) -> None:
+    """Go on in the new group that an admin has made for a room.
+
+    Who could not go on in the old one goes there unasked. The new group is refused where it has people, admins or
+    settings that the room does not have.
+    """
+    from coterie.client.api import FollowRoom, Room
+
+    _show(invocation, FollowRoom(room), Room)
+
+
 def _show(invocation: Invocation, request: "Request", expected: "type[R]") -> None:
     from coterie.cli.present import lines
 

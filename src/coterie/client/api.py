@@ -64,6 +64,18 @@ class LeaveRoom(_Struct, frozen=True):
     room: RoomRef
 
 
+class RenewRoom(_Struct, frozen=True):
+    """An admin has the room go on in a new group. Answered by ``Room`` once it lives there."""
+
+    room: RoomRef
+
+
+class FollowRoom(_Struct, frozen=True):
+    """Goes on in the group that an admin made. Answered by ``Room`` once the room lives there for this device."""
+
+    room: RoomRef
+
+
 class SendText(_Struct, frozen=True):
     """Answered by ``Sent`` when the server has stored it durably."""
 
@@ -116,6 +128,8 @@ Request = (
     | RemoveMember
     | LeaveRoom
     | SetAdmin
+    | RenewRoom
+    | FollowRoom
     | SendText
     | ReadRoom
     | VerifyAccount

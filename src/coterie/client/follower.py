@@ -11,6 +11,7 @@ from coterie.client.connection import Connection
 from coterie.client.happening import Event
 from coterie.client.intent import Change
 from coterie.client.log import GroupLog, Halt
+from coterie.client.lost_log import LostLog
 from coterie.client.pace import commit_due_at
 from coterie.client.patience import Patience
 from coterie.client.poster import KEPT, Poster
@@ -62,13 +63,17 @@ class Follower:
         connection: Connection,
         clock: Clock,
         notice: Callable[[str], object] = lambda text: None,
+        *,
+        is_restored: bool = False,  # the server has another generation than when we last knew it
     ) -> None:
         self._rooms = rooms
         self._group_id = group_id
         self._connection = connection
         self._clock = clock
         self._notice = notice
+        self._is_restored = is_restored
         self._wake = asyncio.Event()
+        self._lost = LostLog(rooms, group_id, connection, clock)
         self._poster = self._new_poster()
         self._head = 0  # up to which there is something to read, as far as we were told
         self._must_fetch = False  # "something came"
@@ -153,7 +158,10 @@ class Follower:
         return Poster(self._rooms, self._group_id, self._connection, self._clock, self._wake.set)
 
     async def _follow(self) -> None:
-        if self._is_removed or not await self._subscribe():
+        while not self._is_removed and not await self._subscribe():
+            self.caught_up.set()
+            await self._lost.go_on(self._wake)
+        if self._is_removed:
             return
         while True:
             self._wake.clear()
@@ -177,7 +185,12 @@ class Follower:
         except Refused as error:
             if error.code != Code.NOT_MEMBER:
                 raise
-            if where.cursor or where.landed:
+            is_known = bool(where.cursor or where.landed)
+            if where.halt is Halt.LOST or (is_known and self._is_restored):
+                self._rooms.lost(self._group_id, "anything")
+                await self._lost.make_again()
+                return False
+            if is_known:
                 text = "the server does not count this device among the room's: an admin can put its list right"
                 self._rooms.tell_once(self._group_id, Event.UNLISTED, text)
                 raise
@@ -198,11 +211,13 @@ class Follower:
                         self._group_id, f"{where.landed - count} of this device's posts"
                     )
                     return False
+                self._rooms.found_again(self._group_id)
                 return True
-            case Diverged(head):
+            case Diverged(head, successors):
                 missing = where.cursor - head
                 what = f"{missing} entries" if missing > 0 else "the log that this device has read"
                 self._rooms.lost(self._group_id, what)
+                self._lost.shown(head, successors)
                 return False
             case other:
                 raise RemoteProtocolError(f"{type(other).__name__} in answer to Subscribe")

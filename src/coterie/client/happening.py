@@ -21,10 +21,14 @@ class Event(StrEnum):
     STUCK = "stuck"
     UNSTUCK = "unstuck"
     OLDER_COPY = "older-copy"
-    SUCCESSOR = "successor"
+    REJOINING = "rejoining"  # this device asks to be let in anew
+    REJOINED = "rejoined"
+    SUCCESSOR = "successor"  # an admin made a new group for the room
+    MOVED = "moved"  # this device is in that group, or does not go there, and why
     KEY_CHANGED = "key-changed"  # a member came with another key than the pinned one
     DROPPED = "dropped"  # something of ours cannot be posted any more
     LOST = "lost"  # the server has less than it had
+    FOUND = "found"  # it has it again
     UNLISTED = "unlisted"  # the server does not count this device among the room's
     RULE_BROKEN = "rule-broken"  # the server answered against the rules
 

@@ -8,24 +8,21 @@ from collections.abc import Awaitable, Callable
 from coterie.client.connection import Connection
 from coterie.client.device import Enrolled
 from coterie.client.intent import Change
+from coterie.client.invitation import Invitation, open_invitation
 from coterie.client.key_packages import KeyPackages
 from coterie.client.log import Halt
-from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
-from coterie.client.position import Position
-from coterie.client.position import decode as decode_position
-from coterie.client.room_policy import ROOM_POLICY, check_joined, leaf_identity, room_state_of
+from coterie.client.room_policy import room_state_of
 from coterie.client.rooms import Rooms
 from coterie.client.store import Store
+from coterie.client.succession import Succession
 from coterie.errors import RemoteProtocolError, RuleViolation
 from coterie.logs import get_logger, short
-from coterie.mls import Group, join
-from coterie.mls.extension import find_extension
+from coterie.mls import Group
 from coterie.wire import frames
 from coterie.wire.frames import FetchInbox, InboxItem
 
 log = get_logger()
 
-MAX_SEQ = 2**63 - 1  # of an entry, in frames and in the database
 _TAKEN = "inbox"  # the number of the last item that was taken, in the store
 
 
@@ -38,23 +35,31 @@ class Inbox:
         account: Enrolled,
         rooms: Rooms,
         key_packages: KeyPackages,
+        succession: Succession,
         notice: Callable[[str], object],
     ) -> None:
         self._store = store
         self._account = account
         self._rooms = rooms
         self._key_packages = key_packages
+        self._succession = succession
         self._notice = notice
+
+    def begin_again(self) -> None:
+        """A restored server numbers from an older place: what it gives now may have numbers that were taken."""
+        self._store.put(_TAKEN, (0).to_bytes(8, "big"))
 
     async def take(
         self,
         connection: Connection,
         read_on: Callable[[bytes], Awaitable[object]],
         joined: Callable[[bytes], object],
+        outside: Callable[[bytes], object],
     ) -> None:
         """Reads it to its end. The server deletes what the next request says was taken.
 
-        ``read_on`` reads the log of a group that is known to its head; ``joined`` is told each group that was joined.
+        ``read_on`` reads the log of a group that is known to its head; ``joined`` is told each group that was joined,
+        ``outside`` each whose Welcome does not open.
         """
         while True:
             after = int.from_bytes(self._store.get(_TAKEN) or b"", "big")
@@ -69,21 +74,21 @@ class Inbox:
                     await read_on(item.group)
                 if self._take(item):
                     joined(item.group)
+                elif self._rooms.is_outside(item.group):
+                    outside(item.group)
 
     def _take(self, item: InboxItem) -> bool:
         """Whether it let us into a group. What is not for us or breaks a rule is passed over, and told."""
         number = item.number.to_bytes(8, "big")
         try:
-            bundle, is_last_resort = self._key_packages.bundle_for(item.welcome)
-            opened = join(item.welcome, bundle, self._account.device_key, policy=ROOM_POLICY)
-            group = opened.group
-            check_joined(group)
-            begins = find_extension(opened.group_info_extensions, POSITION_EXTENSION)
-            if begins is None:
-                raise RuleViolation("welcome-position", "it does not say where the newcomer begins")
-            position: Position = decode_position(begins)
-            if position.seq >= MAX_SEQ:
-                raise RuleViolation("welcome-position", "the newcomer begins where no log can be")
+            invitation = open_invitation(item.welcome, self._key_packages, self._account.device_key)
+            group = invitation.group
+            if self._is_second(item.group, invitation):
+                with self._store.transaction():
+                    self._succession.hold(invitation, item.welcome)
+                    self._store.put(_TAKEN, number)
+                self._rooms.on_succession()
+                return False
             self._check_new(item.group, group)
         except RemoteProtocolError as error:
             log.info(
@@ -95,14 +100,23 @@ class Inbox:
 
         def used() -> None:
             self._store.put(_TAKEN, number)
-            if not is_last_resort:
-                self._key_packages.used(bundle)
+            if not invitation.is_last_resort:
+                self._key_packages.used(invitation.bundle)
 
-        self._rooms.join(group, position, leaf_identity(opened.signer_leaf).name, used)
+        self._rooms.join(group, invitation.begins, invitation.by.name, used)
         log.info("joined", group=short(group.group_id), epoch=group.epoch)
-        if is_last_resort:  # others may be added by the same one: its keys are renewed at once
+        if (
+            invitation.is_last_resort
+        ):  # others may be added by the same one: its keys are renewed at once
             self._rooms.enqueue(group.group_id, Change())
         return True
+
+    def _is_second(self, said: bytes, invitation: Invitation) -> bool:
+        """Whether it is for another group of a room that is known."""
+        group_id = invitation.group.group_id
+        if said != group_id or group_id in self._rooms:
+            return False
+        return self._rooms.group_of(invitation.room_id) is not None
 
     def _check_new(self, said: bytes, group: Group) -> None:
         """ "A Welcome is refused for a group that the device was in, unless its epoch is higher …; and for a room it
@@ -123,5 +137,3 @@ class Inbox:
             if here.halt in (Halt.OPEN, Halt.FORKED):
                 raise RuleViolation("welcome-member", "the device is in that group")
             return
-        if any(self._rooms.room_id(other) == room_id for other in self._rooms):
-            raise RuleViolation("welcome-room", "a second group for a room that is known")

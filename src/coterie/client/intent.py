@@ -35,7 +35,13 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
     """A proposal to remove oneself, for others to commit."""
 
 
-Intent = Say | Change | Leave
+class Succeed(msgspec.Struct, frozen=True, tag=True):
+    """A successor: the room goes on in another group, which has its members already. Nothing goes before it."""
+
+    group_id: bytes  # of the new group
+
+
+Intent = Say | Change | Leave | Succeed
 
 
 class Sealed(msgspec.Struct, frozen=True):

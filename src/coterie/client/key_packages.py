@@ -52,6 +52,16 @@ class KeyPackages:
             last_resort = self._make(now, is_last_resort=True) if needs_last_resort else None
         return UploadKeyPackages(one_time, last_resort, replace)
 
+    def new_bundle(self, now: float) -> KeyPackageBundle:
+        """A one-time key package, for ``keep``."""
+        return self._create(now, ONE_TIME_LIFETIME_S)
+
+    def keep(self, bundle: KeyPackageBundle, now: float, *, is_last_resort: bool = False) -> None:
+        """Its private half, until a Welcome uses it or it is too old."""
+        self._store.add_key_package(
+            bundle.key_package.reference(), bundle.encode(), is_last_resort=is_last_resort, now=now
+        )
+
     def bundle_for(self, welcome: bytes) -> tuple[KeyPackageBundle, bool]:
         """Ours among those that a Welcome is for, and whether it is one of last resort.
 
@@ -70,12 +80,13 @@ class KeyPackages:
 
     def _make(self, now: float, *, is_last_resort: bool) -> bytes:
         lifetime_s = LAST_RESORT_LIFETIME_S if is_last_resort else ONE_TIME_LIFETIME_S
-        lifetime = Lifetime(int(now - _SLACK_S), int(now + lifetime_s))
-        bundle = KeyPackageBundle.create(self._suite, self._leaf, lifetime)
-        self._store.add_key_package(
-            bundle.key_package.reference(), bundle.encode(), is_last_resort=is_last_resort, now=now
-        )
+        bundle = self._create(now, lifetime_s)
+        self.keep(bundle, now, is_last_resort=is_last_resort)
         return bundle.key_package.encode()
+
+    def _create(self, now: float, lifetime_s: float) -> KeyPackageBundle:
+        lifetime = Lifetime(int(now - _SLACK_S), int(now + lifetime_s))
+        return KeyPackageBundle.create(self._suite, self._leaf, lifetime)
 
 
 async def upload(connection: Connection, lot: UploadKeyPackages) -> None:

@@ -5,21 +5,24 @@ saves both in one transaction, or neither. Whether an entry counts is decided he
 group's state and the entry alone, so that all members agree. ``outbox`` decides what to send.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol, assert_never
 
-from coterie.client import narrate
+from coterie.client import narrate, successor
 from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
-from coterie.client.intent import Change, Leave, Outgoing, Say, Sealed
+from coterie.client.intent import Change, Leave, Outgoing, Say, Sealed, Succeed
 from coterie.client.opening import open_entry
 from coterie.client.position import Position
+from coterie.client.rejoin import epoch_named
 from coterie.client.room_policy import leaf_identity, room_state_of
 from coterie.client.room_state import RoomState
+from coterie.client.successor import Successor
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import (
+    Add,
     ApplicationReceived,
     CommitReceived,
     Group,
@@ -47,6 +50,9 @@ class Halt(StrEnum):
     REMOVED = "removed"  # no member any more
 
 
+REJOINS = (Halt.STUCK, Halt.OLDER_COPY)  # the device asks to be let in anew
+
+
 class History(Protocol):
     """What is looked up, not carried: kept from the last commit on."""
 
@@ -55,6 +61,9 @@ class History(Protocol):
 
     def has_used(self, group_id: bytes, device: bytes, message_id: bytes) -> bool:
         """Whether an entry of this epoch that counts had this id from this device."""
+
+    def rejoin_count(self, group_id: bytes, message_id: bytes) -> int | None:
+        """The count of a rejoin that this device made under that id; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,10 @@ class GroupLog:
     heal_first: bool = False  # a newcomer heals before its first message
     healed_at: float = 0.0  # seconds since 1970, by our clock: our last commit with a path
     committed_at: float = 0.0  # anybody's
+    successor: bytes = b""  # the group in which the room goes on: the first one that verified
+    successor_by: str = ""  # the admin who said so
+    agreed: bool = False  # the person goes on there
+    let_in_by: str = ""  # whose commit added us, until an entry of another account has opened
 
     @property
     def group_id(self) -> bytes:
@@ -89,6 +102,16 @@ class GroupLog:
     def can_send(self) -> bool:
         """Whether posts may be made."""
         return self.halt is Halt.OPEN and self.begins_with is None
+
+    @property
+    def can_announce(self) -> bool:
+        """Whether a successor may be posted: also where nothing else may."""
+        return self.can_send or self.halt in (Halt.STUCK, Halt.LOST)
+
+    @property
+    def goes_on(self) -> bool:
+        """ "A client follows unasked only if it is itself stuck or its log was lost; any other asks its person." """
+        return bool(self.successor) and (self.agreed or self.halt in (Halt.STUCK, Halt.LOST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +159,9 @@ def read(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
         moved = replace(moved, base=entry.seq)
     if log.halt is Halt.JOINING:
         return _read_before_beginning(moved, entry)
+    if entry.kind is Kind.SUCCESSOR and log.halt is not Halt.REMOVED:
+        step = _read_successor(moved, entry, history)
+        return replace(step, log=_unsealed(step.log), is_handshake=True)
     if log.halt in (Halt.OLDER_COPY, Halt.LOST, Halt.REMOVED):
         return Step(moved, is_handshake=is_handshake)  # goes on hashing, no more
     if entry.device == log.device:
@@ -163,6 +189,10 @@ def _read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step
     mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
     if mine is None and history.has_used(log.group_id, entry.device, entry.message_id):
         return _dead(log, entry, RuleViolation("message-id-reused", "the server shows it again"))
+    if mine is None and entry.kind is Kind.PROPOSAL:
+        count = history.rejoin_count(log.group_id, entry.message_id)
+        if count is not None:
+            return _read_own_rejoin(log, entry, count)
     log = replace(log, landed=log.landed + 1)
     if mine is None:
         return _older_copy(log, entry)
@@ -185,6 +215,8 @@ def _read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step
             me = leaf_identity(log.group.own_leaf).name
             said = Said(entry.seq, entry.message_id, me, entry.device, content, is_own=True)
             return Step(log, (said, landed), used)
+        case Succeed():
+            raise LocalProtocolError("a successor is read as such")
         case Leave():
             log = replace(log, group=log.group.accept_own_proposal(sealed.body))
             line = Line(
@@ -208,9 +240,99 @@ def _read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step
             assert_never(mine.intent)
 
 
+def _read_successor(log: GroupLog, entry: Entry, history: History) -> Step:
+    """An entry of kind successor, read in its place. "The first that verifies and is by an admin wins." """
+    told: list[Happening] = []
+    if entry.device == log.device:
+        mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
+        if mine is None and log.successor:
+            return Step(
+                log
+            )  # the server shows again what was read; or it is a copy's, and changes nothing
+        if mine is None or mine.sealed is None or mine.sealed.body != entry.body:
+            step = _read_own(log, entry, history, 0.0)  # which is never what we sent
+            log, told = step.log, [*step.happenings]
+        else:
+            rest = tuple(out for out in log.outbox if out is not mine)
+            log = replace(log, outbox=rest, landed=log.landed + 1)
+            told.append(Landed(mine.ticket, entry.seq))
+    try:
+        found = _first_successor(log, entry)
+    except RuleViolation as error:
+        step = _dead(log, entry, error)
+        is_told = entry.device != log.device and log.halt is not Halt.OLDER_COPY
+        return replace(step, happenings=(*told, *step.happenings) if is_told else tuple(told))
+    log, lines = _succeeded(log, entry, found, history)
+    return Step(log, (*told, *lines))
+
+
+def diverged(log: GroupLog, successors: Sequence[Entry], history: History) -> Step:
+    """What the server shows of a log that parted from ours: successors, as whole entries, and nothing else of it.
+
+    They are signed for this group, so none is another log's; which of them is the first is the server's word.
+    """
+    told: list[Happening] = []
+    for entry in sorted(successors, key=lambda shown: shown.seq):
+        mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
+        if mine is not None and entry.device == log.device:
+            log = replace(log, outbox=tuple(out for out in log.outbox if out is not mine))
+            told.append(Landed(mine.ticket, entry.seq))
+        if entry.kind is not Kind.SUCCESSOR or log.successor:
+            continue
+        try:
+            found = _first_successor(log, entry)
+        except RuleViolation:
+            continue  # dead, in a log of which nothing is shown
+        log, lines = _succeeded(log, entry, found, history)
+        told += lines
+    return Step(log, tuple(told))
+
+
+def _first_successor(log: GroupLog, entry: Entry) -> Successor:
+    if log.successor:
+        raise RuleViolation("second-successor", "the room goes on in another group already")
+    return successor.verify(log.group, entry)
+
+
+def _succeeded(
+    log: GroupLog, entry: Entry, found: Successor, history: History
+) -> tuple[GroupLog, list[Happening]]:
+    lines: list[Happening] = []
+    known = history.chain_at(log.group_id, found.where.seq)
+    if known is not None:  # of a log that was lost, the place can be beyond what there is now
+        who = f"{found.by}'s device {entry.device.hex()[:8]}"
+        log, lines = _compare_at(log, entry, who, found.where, known)
+    late = [out for out in log.outbox if isinstance(out.intent, Succeed)]
+    lines += [Landed(out.ticket, 0) for out in late]
+    rest = tuple(out for out in log.outbox if out not in late)
+    log = replace(log, outbox=rest, successor=found.group_id, successor_by=found.by)
+    if log.goes_on:
+        text = f"{found.by} made a new group for this room; this device goes on there as soon as it is let in"
+    else:
+        text = (
+            f"{found.by} made a new group for this room, where those go on who could not here; "
+            f"this device stays until you say `coterie room follow {state(log).name}`"
+        )
+    return log, [*lines, Line(entry.seq, entry.message_id, Event.SUCCESSOR, text)]
+
+
+def _read_own_rejoin(log: GroupLog, entry: Entry, count: int) -> Step:
+    """It stands here as it does for the others, where it names the epoch that this device is in.
+
+    ``count`` may be in ``landed``: who was let in meanwhile took over the server's.
+    """
+    log = replace(log, landed=max(log.landed, count))
+    try:
+        received, _ = open_entry(log.group, entry)
+    except RemoteProtocolError:
+        return Step(log)
+    return Step(replace(log, group=received.group), used=(entry.device, entry.message_id))
+
+
 def _older_copy(log: GroupLog, entry: Entry) -> Step:
     text = (
-        "this profile is an older copy: the log holds what it does not know; nothing is sent here"
+        "this profile is an older copy: the log holds what it does not know; nothing is sent here "
+        "until the room has let it in anew"
     )
     line = Line(entry.seq, entry.message_id, Event.OLDER_COPY, text)
     return Step(replace(log, halt=Halt.OLDER_COPY, pending=None), (line,))
@@ -228,30 +350,32 @@ def _is_ours(group: Group, entry: Entry) -> bool:
 
 
 def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
-    if entry.kind is Kind.SUCCESSOR:
-        text = "this room went on in another group, which this version cannot follow yet"
-        return Step(log, (Line(entry.seq, entry.message_id, Event.SUCCESSOR, text),))
     try:
         if history.has_used(log.group_id, entry.device, entry.message_id):
             raise RuleViolation("message-id-reused")
         received, where = open_entry(log.group, entry)
     except PathNotReadable as stuck:
         author = _signer(log.group, stuck)
-        text = f"a commit by {author} does not open here ({stuck}); this device is stuck and sends nothing here"
+        text = (
+            f"a commit by {author} does not open here ({stuck}); this device is stuck, and sends nothing here "
+            "until the room has let it in anew"
+        )
         line = Line(entry.seq, entry.message_id, Event.STUCK, text)
         if log.halt is Halt.STUCK:
             return Step(log)
         return Step(replace(log, halt=Halt.STUCK, stuck_by=author), (line,))
     except RemoteProtocolError as error:
+        if _did_not_follow(log, entry):
+            return _let_in_by_one_alone(log, entry)
         return _dead(log, entry, error)
     happenings: list[Happening] = []
     sender = received.sender_leaf
+    if sender and leaf_identity(sender).name != log.let_in_by:
+        log = replace(log, let_in_by="")
     if log.halt is Halt.STUCK and sender and leaf_identity(sender).name == log.stuck_by:
         if isinstance(received, CommitReceived):
             return Step(log)  # of the author's two commits either may count: the others will tell
-    elif (
-        log.halt is Halt.STUCK and where is not None
-    ):  # a rejoin opens for everybody, so it tells nothing
+    elif log.halt is Halt.STUCK and _has_read_on(log, entry, where, history):
         # It opens in the state from before, so the others did not follow the commit either.
         log = _open_again(replace(log, stuck_by=""))
         text = "the commit that did not open was dead for the others too: the room goes on"
@@ -261,6 +385,38 @@ def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> S
         happenings += lines
     log = replace(log, unopened=())
     return _apply(log, entry, received, happenings, now)
+
+
+def _did_not_follow(log: GroupLog, entry: Entry) -> bool:
+    """Whether a member's entry says in the clear that the commit which added this device was dead for him.
+
+    Who is added cannot check that commit. The server takes nothing from an epoch before it, once it is in the log.
+    """
+    if not log.let_in_by or log.halt not in (Halt.OPEN, Halt.FORKED):
+        return False
+    account, epoch = account_of(log.group, entry.device), epoch_named(log.group_id, entry.body)
+    return account not in ("", log.let_in_by) and epoch is not None and epoch < log.group.epoch
+
+
+def _let_in_by_one_alone(log: GroupLog, entry: Entry) -> Step:
+    author, who = log.let_in_by, _who(log.group, entry.device)
+    text = (
+        f"{who} did not follow the commit by {author} that let this device in; this device is stuck, and sends "
+        "nothing here until the room has let it in anew"
+    )
+    line = Line(entry.seq, entry.message_id, Event.STUCK, text)
+    return Step(replace(log, halt=Halt.STUCK, stuck_by=author), (line,))
+
+
+def _has_read_on(log: GroupLog, entry: Entry, where: Position | None, history: History) -> bool:
+    """Whether the sender had read the newest commit or successor when it encrypted in the state from before.
+
+    Else it is an older message that the server held back behind the commit. A rejoin does not say, and opens for
+    everybody. Chains are kept from the last commit on, so what matches is not older.
+    """
+    if where is None or where.seq >= entry.seq:
+        return False
+    return history.chain_at(log.group_id, where.seq) == where.chain
 
 
 def _signer(group: Group, stuck: PathNotReadable) -> str:
@@ -281,6 +437,12 @@ def _compare(
     if known is None:
         text = f"{who} claims to have read to {where.seq}, which cannot be"
         return log, [Line(entry.seq, entry.message_id, Event.LIE, text)]
+    return _compare_at(log, entry, who, where, known)
+
+
+def _compare_at(
+    log: GroupLog, entry: Entry, who: str, where: Position, known: bytes
+) -> tuple[GroupLog, list[Happening]]:
     if known == where.chain:
         # A fork that was acknowledged is over: the next one stops the room again.
         others = {d: seen for d, seen in log.forks.items() if d != entry.device or not seen}
@@ -318,6 +480,8 @@ def _apply(
         case CommitReceived():
             author = leaf_identity(received.sender_leaf).name
             log = replace(log, group=received.group, committed_at=now)
+            if received.is_removed and _adds(received, before.own_leaf):
+                return _added_anew(replace(log, group=before), entry, author, happenings)
             if received.is_removed:
                 text = (
                     "you left"
@@ -333,6 +497,22 @@ def _apply(
             return Step(log, tuple(happenings), is_new_epoch=True, author=author)
         case _:
             assert_never(received)
+
+
+def _adds(received: CommitReceived, leaf: LeafNode) -> bool:
+    """Whether it adds the device of a leaf that it removes."""
+    me = leaf_identity(leaf)
+    added = (p.proposal for p in received.proposals if isinstance(p.proposal, Add))
+    return any(
+        leaf_identity(add.key_package.leaf_node).device_key == me.device_key for add in added
+    )
+
+
+def _added_anew(log: GroupLog, entry: Entry, author: str, happenings: Sequence[Happening]) -> Step:
+    """A rejoin that was no longer needed was committed: the Welcome lets us in, and until then we are stuck."""
+    text = f"{author} added this device anew: it goes on with the invitation"
+    line = Line(entry.seq, entry.message_id, Event.DEVICE, text)
+    return Step(replace(log, halt=Halt.STUCK, stuck_by=author, pending=None), (*happenings, line))
 
 
 def _open_again(log: GroupLog) -> GroupLog:
@@ -405,6 +585,13 @@ def halted(log: GroupLog, halt: Halt, event: Event, text: str) -> Step:
     return Step(replace(log, halt=halt), (line,))
 
 
+def found_again(log: GroupLog) -> Step:
+    """The server has all that it lacked: nothing was read or posted meanwhile, so the room goes on as it was."""
+    text = "the server has again what it lacked of this room: it goes on"
+    line = Line(log.cursor, bytes(16), Event.FOUND, text)
+    return Step(_open_again(log), (line,))
+
+
 def acknowledged(log: GroupLog) -> GroupLog:
     """The person has seen the fork: sending goes on."""
     forks = MappingProxyType(dict.fromkeys(log.forks, True))
@@ -419,11 +606,11 @@ def state(log: GroupLog) -> RoomState:
 
 def next_posts(log: GroupLog) -> tuple[tuple[int, Outgoing, Sealed], ...]:
     """What can be posted, in order, each with its count."""
-    if not log.can_send:
+    if not log.can_announce:
         return ()
     posts = []
     for place, out in enumerate(log.outbox, start=1):
-        if out.sealed is None:
+        if out.sealed is None or not (log.can_send or isinstance(out.intent, Succeed)):
             break
         posts.append((log.landed + place, out, out.sealed))
     return tuple(posts)

@@ -10,10 +10,10 @@ from typing import assert_never
 
 import msgspec
 
-from coterie.client import room_state
+from coterie.client import room_state, successor
 from coterie.client.delivery_list import change_of
 from coterie.client.happening import Dropped, Happening, Landed
-from coterie.client.intent import Change, Intent, Leave, Outgoing, Say, Sealed
+from coterie.client.intent import Change, Intent, Leave, Outgoing, Say, Sealed, Succeed
 from coterie.client.log import GroupLog
 from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
 from coterie.client.position import Position
@@ -47,13 +47,15 @@ def enqueue(log: GroupLog, intent: Intent, ticket: bytes) -> GroupLog:
     return replace(log, outbox=(*log.outbox, Outgoing(ticket, intent)))
 
 
-def seal(
+def seal(  # noqa: PLR0912  # one case an intent
     log: GroupLog, new_id: Callable[[], bytes], now: float
 ) -> tuple[GroupLog, tuple[Happening, ...]]:
     """Everything encrypted that can be posted now. Call it when the log has been read to its head.
 
     The caller saves the result before a byte of it leaves.
     """
+    if log.outbox and isinstance(log.outbox[0].intent, Succeed):
+        return _seal_successor(log, log.outbox[0], log.outbox[0].intent, new_id), ()
     if not log.can_send:
         return log, ()
     happenings: list[Happening] = []
@@ -92,12 +94,37 @@ def seal(
                 if log.pending is not None or out.intent == Change():
                     break
                 continue
+            case Succeed():
+                break  # it goes alone, when what was sealed before it is in the log
             case _:
                 assert_never(out.intent)
         out = replace(out, message_id=message_id, sealed=Sealed(kind, log.cursor, body))
         log = _with(replace(log, group=group), place, out)
         place += 1
     return log, tuple(happenings)
+
+
+def announce(log: GroupLog, group_id: bytes, ticket: bytes) -> GroupLog:
+    """The log with a successor before all that waits, but behind what may be posted already.
+
+    In a log that can't be read nothing of ours will be seen to land any more.
+    """
+    before = log.outbox if log.can_send else ()
+    place = sum(out.sealed is not None for out in before)
+    first = Outgoing(ticket, Succeed(group_id))
+    return replace(log, outbox=(*log.outbox[:place], first, *log.outbox[place:]))
+
+
+def _seal_successor(
+    log: GroupLog, out: Outgoing, intent: Succeed, new_id: Callable[[], bytes]
+) -> GroupLog:
+    """It goes alone, also where this device can say nothing else."""
+    if out.sealed is not None or not log.can_announce:
+        return log
+    message_id = out.message_id or new_id()
+    body = successor.encode(log.group, intent.group_id, _position(log, message_id))
+    sealed = Sealed(Kind.SUCCESSOR, log.cursor, body)
+    return _with(log, 0, replace(out, message_id=message_id, sealed=sealed))
 
 
 def _must_commit_first(log: GroupLog) -> bool:

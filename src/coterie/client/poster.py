@@ -185,6 +185,8 @@ class Poster:
         for key, answer in answers:
             if self._log.can_send:
                 self._judge(key, answer)
+            elif not isinstance(answer, Accepted):
+                self._set_back()  # a successor of ours, which others have overtaken
 
     def _judge(self, key: _Key, answer: ReplyBody) -> None:
         where, (message_id, after) = self._log, key
@@ -199,8 +201,13 @@ class Poster:
                 self._broken(
                     "the server refused a message as written before a commit that it does not show"
                 )
+            case Behind(count) if is_waiting and count <= where.landed:
+                self._set_back()  # an entry of ours was read since: a rejoin, that took the number
             case Behind() if is_waiting:
-                text = "this profile is an older copy: its next post's number was used; nothing is sent here"
+                text = (
+                    "this profile is an older copy: its next post's number was used; nothing is sent here "
+                    "until the room has let it in anew"
+                )
                 self._rooms.halt(self._group_id, Halt.OLDER_COPY, Event.OLDER_COPY, text)
             case OutOfOrder(count) if count < where.landed:
                 self._rooms.lost(self._group_id, f"{where.landed - count} of this device's posts")

@@ -5,7 +5,7 @@ No network here. ``follower`` brings entries and posts what is sealed; ``service
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -14,8 +14,8 @@ from coterie.client import outbox, room_state
 from coterie.client.account import new_leaf
 from coterie.client.device import Enrolled
 from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
-from coterie.client.intent import Intent, Outgoing, Sealed
-from coterie.client.log import GroupLog, Halt, Step
+from coterie.client.intent import Change, Intent, Outgoing, Sealed
+from coterie.client.log import REJOINS, GroupLog, Halt, Step
 from coterie.client.people import People
 from coterie.client.position import Position
 from coterie.client.room_policy import (
@@ -23,6 +23,7 @@ from coterie.client.room_policy import (
     ROOM_ID_SIZE,
     ROOM_POLICY,
     accounts_of,
+    leaf_identity,
     room_state_of,
 )
 from coterie.client.room_state import RoomState
@@ -80,8 +81,13 @@ class Rooms:
         self.on_row: Callable[[TimelineRow], object] = lambda row: None
         self.on_step: Callable[[], object] = lambda: None
         self.on_change: Callable[[bytes], object] = lambda group_id: None  # there is more to post
+        self.on_outside: Callable[[bytes], object] = lambda group_id: None  # no more to read
+        self.on_succession: Callable[[], object] = lambda: None  # a room may go on in another group
         for room_id, found in store.load_logs(ROOM_POLICY):
             self._logs[found.group_id], self._room_ids[found.group_id] = found, room_id
+        self._prepared = store.prepared_groups()
+        self._moved: dict[bytes, bytes] = {}  # since the start: groups, and where their rooms went
+        self._movers: dict[bytes, list[asyncio.Future[bytes]]] = {}
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(tuple(self._logs))
@@ -97,9 +103,35 @@ class Rooms:
         """The room that lives in the group."""
         return self._room_ids[group_id]
 
+    def is_outside(self, group_id: bytes) -> bool:
+        """Whether the device can be in the group again only by a rejoin."""
+        log = self._logs.get(group_id)
+        if log is None:
+            return not (self._store.is_held(group_id) or self._store.has_declined(group_id))
+        return log.halt in REJOINS and not log.goes_on
+
+    def shown(self) -> list[bytes]:
+        """The groups in which rooms live: one for each room that people see."""
+        return [group_id for group_id in self._logs if group_id not in self._prepared]
+
+    def prepared(self) -> dict[bytes, bytes]:
+        """Groups that this device made for rooms to go on in, with those in which the rooms live."""
+        pairs = {group_id: self.group_of(self._room_ids[group_id]) for group_id in self._prepared}
+        return {group_id: present for group_id, present in pairs.items() if present is not None}
+
+    def group_of(self, room_id: bytes) -> bytes | None:
+        """The group in which a room lives now; None for a room that is not known."""
+        return next((g for g in self.shown() if self._room_ids[g] == room_id), None)
+
+    def present(self, group_id: bytes) -> bytes:
+        """The group in which the room lives that lived in that group a moment ago."""
+        while group_id in self._moved:
+            group_id = self._moved[group_id]
+        return group_id
+
     def name(self, room_id: bytes) -> str:
         """What its members call it; empty for a room of which nothing is kept."""
-        group_id = next((g for g, r in self._room_ids.items() if r == room_id), None)
+        group_id = self.group_of(room_id)
         return logs.state(self._logs[group_id]).name if group_id is not None else ""
 
     # --- beginning -----------------------------------------------------------------------------
@@ -116,21 +148,25 @@ class Rooms:
         except RuleViolation as error:
             limit = room_state.MAX_NAME
             raise InvalidInput(f"a room's name has 1 to {limit} characters") from error
-        group = Group.create(
-            self._suite,
-            secrets.token_bytes(GROUP_ID_SIZE),
-            new_leaf(me),
-            Lifetime(int(now) - 86_400, int(now) + LEAF_LIFETIME_S),
-            extensions=(
-                Extension(ExtensionType.REQUIRED_CAPABILITIES, REQUIRED.encode()),
-                Extension(room_state.EXTENSION_TYPE, encoded),
-            ),
-            policy=ROOM_POLICY,
-        )
+        group = self._new_group(encoded)
         made = logs.create(group, me.device, now)
         line = Line(0, bytes(MESSAGE_ID_SIZE), Event.CREATED, f"you made #{name}")
         self._save(None, Step(made, (line,)), state.room_id)
         return group.group_id
+
+    def _new_group(self, encoded_state: bytes) -> Group:
+        now = self._now()
+        return Group.create(
+            self._suite,
+            secrets.token_bytes(GROUP_ID_SIZE),
+            new_leaf(self._account),
+            Lifetime(int(now) - 86_400, int(now) + LEAF_LIFETIME_S),
+            extensions=(
+                Extension(ExtensionType.REQUIRED_CAPABILITIES, REQUIRED.encode()),
+                Extension(room_state.EXTENSION_TYPE, encoded_state),
+            ),
+            policy=ROOM_POLICY,
+        )
 
     def join(self, group: Group, begins: Position, by: str, used: Callable[[], None]) -> None:
         """The log of a group that a Welcome of the account ``by`` brought.
@@ -138,15 +174,20 @@ class Rooms:
         ``used`` deletes the key package, in the same transaction.
 
         Where we were in it before, what was never posted waits on; what was may be in the log, where we cannot read.
+        Who was stuck has read to the commit that did not open, behind which nothing of before can land: all waits on.
         Nothing waits on where others came in meanwhile: how is in no log that we read, and it was not said to them.
         A fork that was shown there is still a person's to acknowledge.
         """
         old = self._logs.get(group.group_id)
         waiting = old.outbox if old is not None else ()
+        is_stuck = old is not None and old.halt is Halt.STUCK
         strange = sorted(accounts_of(group) - accounts_of(old.group)) if old is not None else []
         joined = replace(
             logs.join(group, self._account.device, begins, self._now()),
-            outbox=tuple(out for out in waiting if not out.message_id and not strange),
+            outbox=tuple(
+                out for out in waiting if not strange and (is_stuck or not out.message_id)
+            ),
+            let_in_by=by,
             forks=old.forks if old is not None else MappingProxyType({}),
         )
         reason = "this device was added to the room anew before the message came back"
@@ -155,13 +196,114 @@ class Rooms:
         kept = {out.ticket for out in joined.outbox}
         dropped = tuple(Dropped(out.ticket, reason) for out in waiting if out.ticket not in kept)
 
+        lines: tuple[Line, ...] = ()
+        if self._store.rejoin(group.group_id) is not None:
+            text = "this device was let in anew: what was said since it last read here stays closed to it"
+            lines = (Line(begins.seq, bytes(MESSAGE_ID_SIZE), Event.REJOINED, text),)
+
         def before() -> None:
             used()
+            self._store.end_rejoin(group.group_id)
             if old is not None:
                 self._store.forget_log(group.group_id)
 
         room_id = room_state_of(group).room_id
-        self._save(None, Step(joined, dropped), room_id, before=before, met_by=by)
+        self._save(None, Step(joined, (*lines, *dropped)), room_id, before=before, met_by=by)
+
+    # --- going on in another group -------------------------------------------------------------
+
+    def prepare(self, state: RoomState, adds: Sequence[Change]) -> bytes:
+        """A new group for a room that is known, shown to nobody until ``go_on``; its id."""
+        made = logs.create(
+            self._new_group(room_state.encode(state)), self._account.device, self._now()
+        )
+        for change in adds:
+            made = outbox.enqueue(made, change, secrets.token_bytes(16))
+        self._prepared.add(made.group_id)
+        self._save(None, Step(made), state.room_id)
+        return made.group_id
+
+    def announce(self, group_id: bytes, new_group_id: bytes) -> None:
+        """The room of ``group_id`` goes on in the prepared group, as soon as its log says so."""
+        old = self._logs[group_id]
+        self._save(old, Step(outbox.announce(old, new_group_id, secrets.token_bytes(16))))
+        self.on_change(group_id)
+
+    def diverged(self, group_id: bytes, successors: Sequence[Entry]) -> None:
+        """What the server shows of a log that it lost."""
+        old = self._logs[group_id]
+        step = logs.diverged(old, successors, self._store)
+        if step.log is not old:
+            self._save(old, step)
+
+    def agree(self, group_id: bytes) -> None:
+        """The person wants to go on where the successor says."""
+        old = self._logs[group_id]
+        self._save(old, Step(replace(old, agreed=True)))
+
+    def go_on(
+        self, group_id: bytes, new: GroupLog, by: str, used: Callable[[], None] = lambda: None
+    ) -> None:
+        """The room of ``group_id`` lives in the group of ``new`` from now on.
+
+        What waits is posted there. The keys of the old group are deleted, and it is never joined again.
+        """
+        old, room_id = self._logs[group_id], self._room_ids[group_id]
+        waiting = tuple(replace(out, sealed=None) for out in old.outbox if out.intent != Change())
+        moved = replace(new, outbox=(*new.outbox, *waiting), forks=old.forks)
+        text = f"the room goes on in the group that {old.successor_by} made"
+        line = Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, text)
+
+        def before() -> None:
+            used()
+            self._store.forget_log(group_id)
+            self._store.decline(group_id)
+            for held in self._store.held_welcomes(room_id):
+                self._store.drop_held_welcome(held.group_id)
+                if held.group_id != new.group_id:
+                    self._store.decline(held.group_id)
+
+        was_prepared = new.group_id in self._prepared
+        self._prepared.discard(new.group_id)
+        try:
+            known = self._logs.get(new.group_id)
+            self._save(known, Step(moved, (line,)), room_id, before=before, met_by=by)
+        except BaseException:
+            self._prepared |= {new.group_id} if was_prepared else set()
+            raise
+        del self._logs[group_id], self._room_ids[group_id]
+        self._moved[group_id] = new.group_id
+        for mover in self._movers.pop(room_id, []):
+            if not mover.done():
+                mover.set_result(new.group_id)
+
+    def tell(self, group_id: bytes, event: Event, text: str) -> None:
+        """A line at the present place of the log."""
+        old = self._logs[group_id]
+        self._save(old, Step(old, (Line(old.cursor, bytes(MESSAGE_ID_SIZE), event, text),)))
+
+    def has_held_welcome(self, group_id: bytes) -> bool:
+        """Whether an invitation waits for a successor in this log."""
+        return bool(self._store.held_welcomes(self._room_ids[group_id]))
+
+    def other_devices(self, group_id: bytes) -> tuple[bytes, ...]:
+        """All devices of a group but this one."""
+        devices = {leaf_identity(m.leaf_node).device for m in self._logs[group_id].group.members()}
+        return tuple(sorted(devices - {self._account.device}))
+
+    def abandon(self, group_id: bytes) -> None:
+        """A prepared group in which no room goes on. It is not joined again."""
+        with self._store.transaction():
+            self._store.forget_log(group_id)
+            self._store.decline(group_id)
+        self._prepared.discard(group_id)
+        del self._logs[group_id], self._room_ids[group_id]
+
+    def moved(self, room_id: bytes) -> "asyncio.Future[bytes]":
+        """The group in which the room goes on, once it does."""
+        mover: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._movers.setdefault(room_id, []).append(mover)
+        return mover
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -235,16 +377,40 @@ class Rooms:
 
     def lost(self, group_id: bytes, what: str) -> None:
         """Stops sending: the server does not have what this device has."""
-        text = f"the server does not have {what} of this room: it lost data, or shows another log; nothing is sent here"
+        found = logs.state(self._logs[group_id])
+        is_admin = self._account.account_public_key in found.admins
+        remedy = f"`coterie room renew {found.name}`" + (
+            "" if is_admin else ", which an admin does,"
+        )
+        text = (
+            f"the server does not have {what} of this room: it lost data, or shows another log; "
+            f"nothing is sent here, and {remedy} lets the room go on"
+        )
         self.halt(group_id, Halt.LOST, Event.LOST, text)
+
+    def found_again(self, group_id: bytes) -> None:
+        """The server has all that it lacked, after all."""
+        old = self._logs[group_id]
+        if old.halt is Halt.LOST:
+            self._save(old, logs.found_again(old))
 
     def tell_once(self, group_id: bytes, event: Event, text: str) -> None:
         """A line at the present place of the log. Not again before something of ours has landed there."""
         if (group_id, event) in self._told:
             return
-        old = self._logs[group_id]
-        self._save(old, Step(old, (Line(old.cursor, bytes(MESSAGE_ID_SIZE), event, text),)))
+        self.tell(group_id, event, text)
         self._told.add((group_id, event))
+
+    def ask_anew(self, group_id: bytes, keep: Callable[[], None], *, is_first: bool) -> None:
+        """A device that is outside asks to be let in: ``keep`` writes it, the first time with a line in the room."""
+        old = self._logs.get(group_id)
+        if old is None or not is_first:
+            with self._store.transaction():
+                keep()
+            return
+        text = "this device asks the room to let it in anew"
+        line = Line(old.cursor, bytes(MESSAGE_ID_SIZE), Event.REJOINING, text)
+        self._save(old, Step(old, (line,)), before=keep)
 
     def leave_alone(self, group_id: bytes) -> None:
         """Out of a room in which nobody else is, who could commit it. What waited there is dropped."""
@@ -298,24 +464,31 @@ class Rooms:
         """One transaction; only then is it so in memory, and only then is anybody told."""
         new, now = step.log, self._now()
         room_id = room_id or self._room_ids[new.group_id]
+        is_shown = new.group_id not in self._prepared
         rows: list[TimelineRow] = []
         with self._store.transaction():
             before()
-            self._store.save_log(old, new, room_id)
+            self._store.save_log(old, new, room_id, is_current=is_shown)
             if has_entry:
                 self._store.save_step(step)
             happenings = [*step.happenings, *self._unheard(new, step.happenings)]
             if met_by is not None:
                 happenings += self._meet(new, old, met_by, now)
             for happening in happenings:
-                if isinstance(happening, Said | Line):
+                if is_shown and isinstance(happening, Said | Line):
                     row = row_of(happening, room_id, new.group_id, now)
                     rows.append(replace(row, number=self._store.add_to_timeline(row)))
+        was_outside = old is not None and old.halt in REJOINS
         self._logs[new.group_id], self._room_ids[new.group_id] = new, room_id
         self._answer(new.group_id, old, step.happenings)
         for row in rows:
             self.on_row(row)
         self.on_step()
+        is_ready = not is_shown and not new.outbox
+        if is_ready or (new.goes_on and not (old and old.goes_on)):
+            self.on_succession()
+        if new.halt in REJOINS and not was_outside:
+            self.on_outside(new.group_id)
 
     def _unheard(self, new: GroupLog, happenings: tuple[Happening, ...]) -> list[Line]:
         """Lines for what was dropped while nobody waited for it."""

@@ -120,6 +120,14 @@ class Room:
         """Returns when the proposal is in the log; the others complete it."""
         await self._client.ask(api.LeaveRoom(self.ref), api.Room)
 
+    async def renew(self) -> None:
+        """As an admin: has the room go on in a new group. Returns when it lives there."""
+        await self._client.ask(api.RenewRoom(self.ref), api.Room)
+
+    async def follow(self) -> None:
+        """Goes on in the group that an admin made. Returns when the room lives there for this device."""
+        await self._client.ask(api.FollowRoom(self.ref), api.Room)
+
 
 def _expect(result: object, expected: type[R]) -> R:
     if not isinstance(result, expected):

@@ -12,8 +12,9 @@ from coterie import content, identity
 from coterie.client import api
 from coterie.client import log as logs
 from coterie.client.intent import Change, Intent, Leave, Newcomer, Say
-from coterie.client.log import GroupLog, Halt
+from coterie.client.log import REJOINS, GroupLog, Halt
 from coterie.client.people import KeyChanged
+from coterie.client.renewal import Renewal, remedy
 from coterie.client.room_policy import leaf_identity
 from coterie.client.rooms import Placed, Ticket
 from coterie.client.running import Running
@@ -32,8 +33,8 @@ _KEPT = "it is kept on this device, and goes out when the server can be reached 
 _REASONS = MappingProxyType(
     {
         Halt.JOINING: "this device is still joining the room",
-        Halt.STUCK: "a commit did not open here: this device is stuck in the room",
-        Halt.OLDER_COPY: "this profile is an older copy of itself: it only reads here",
+        Halt.STUCK: "a commit did not open here: this device asks the room to let it in anew",
+        Halt.OLDER_COPY: "this profile is an older copy of itself: it asks the room to let it in anew",
         Halt.FORKED: "a member saw another log than this device: acknowledge it to go on",
         Halt.LOST: "the server has less of this room than this device",
         Halt.REMOVED: "you are no longer in this room",
@@ -47,6 +48,7 @@ class Service:
     def __init__(self, running: Running) -> None:
         self._running = running
         self._rooms, self._people = running.rooms, running.people
+        self._renewal = Renewal(running)
         self._streams: set[_Stream] = set()
         running.rooms.on_row = lambda row: self._wake()
         running.on_notice = self._notice
@@ -61,7 +63,7 @@ class Service:
                 return await self._create(name, members)
             case api.ListRooms():
                 await self._running.catch_up(CATCH_UP_S)
-                found = (self._room(group_id) for group_id in self._rooms)
+                found = (self._room(group_id) for group_id in self._rooms.shown())
                 return api.Rooms(tuple(sorted(found, key=lambda room: (room.name, room.room_id))))
             case api.ListMembers(room):
                 return self._members(await self._find(room))
@@ -73,6 +75,12 @@ class Service:
                 return await self._leave(await self._find(room))
             case api.SetAdmin(room, name, admin):
                 return await self._set_admin(await self._find(room), name, is_admin=admin)
+            case api.RenewRoom(room):
+                group_id = await self._find(room)
+                return self._room(await self._renewal.renew(group_id))
+            case api.FollowRoom(room):
+                group_id = await self._find(room)
+                return self._room(await self._renewal.follow(group_id))
             case api.SendText(room, text, wait):
                 return await self._send(await self._find(room), text, wait=wait)
             case api.VerifyAccount(name, compared, seen):
@@ -146,16 +154,17 @@ class Service:
         raise InvalidInput(f"several rooms are called {ref}: {ids}", hint="name it by its id")
 
     def _named(self, ref: str) -> list[bytes]:
-        wanted = ref.removeprefix("#")
-        by_name = [g for g in self._rooms if logs.state(self._rooms.log(g)).name == wanted]
+        wanted, shown = ref.removeprefix("#"), self._rooms.shown()
+        by_name = [g for g in shown if logs.state(self._rooms.log(g)).name == wanted]
         open_ones = [g for g in by_name if self._rooms.log(g).halt is not Halt.REMOVED]
-        by_id = (g for g in self._rooms if self._rooms.room_id(g).hex().startswith(wanted))
+        by_id = (g for g in shown if self._rooms.room_id(g).hex().startswith(wanted))
         return open_ones or by_name or list(by_id)
 
     def _room(self, group_id: bytes) -> api.Room:
+        group_id = self._rooms.present(group_id)
         log, state = self._rooms.log(group_id), logs.state(self._rooms.log(group_id))
         reason = self._reason(group_id)
-        is_blocked = bool(reason) and log.halt is Halt.OPEN
+        is_blocked = log.halt is Halt.OPEN and bool(self._rooms.strangers(group_id))
         accounts = {leaf_identity(m.leaf_node).account_key for m in log.group.members()}
         return api.Room(
             room_id=state.room_id.hex(),
@@ -173,18 +182,27 @@ class Service:
         )
 
     def _reason(self, group_id: bytes) -> str:
-        """Why nothing can be sent; empty where it can."""
-        halt = self._rooms.log(group_id).halt
-        if halt is not Halt.OPEN:
-            return _REASONS[halt]
+        """Why nothing can be sent, or what the person is asked; mostly empty."""
+        log = self._rooms.log(group_id)
+        remedy = self._remedy(log)
+        if log.halt is not Halt.OPEN:
+            return _REASONS[log.halt] + (f": {remedy}" if remedy else "")
         strangers = self._rooms.strangers(group_id)
-        return f"the key of {strangers[0]} changed: acknowledge it to go on" if strangers else ""
+        if strangers:
+            return f"the key of {strangers[0]} changed: acknowledge it to go on"
+        return f"{log.successor_by} made a new group for it: {remedy}" if remedy else ""
+
+    def _remedy(self, log: GroupLog) -> str:
+        mine = self._running.account.account_public_key
+        return remedy(log, is_admin=mine in logs.state(log).admins)
 
     def _check_can_send(self, group_id: bytes) -> GroupLog:
         log = self._rooms.log(group_id)
-        if log.halt not in (Halt.OPEN, Halt.JOINING):
+        if log.halt not in (Halt.OPEN, Halt.JOINING, *REJOINS):  # it waits until we are in again
             hint = (
-                f"`coterie acknowledge {logs.state(log).name}`" if log.halt is Halt.FORKED else ""
+                f"`coterie acknowledge {logs.state(log).name}`"
+                if log.halt is Halt.FORKED
+                else self._remedy(log)
             )
             raise InvalidInput(_REASONS[log.halt], hint=hint)
         strangers = self._rooms.strangers(group_id)
@@ -374,7 +392,10 @@ class Service:
             self._rooms.on_change(group_id)
 
     def _status(self) -> api.Status:
-        account, rooms = self._running.account, (self._room(group_id) for group_id in self._rooms)
+        account, rooms = (
+            self._running.account,
+            (self._room(group_id) for group_id in self._rooms.shown()),
+        )
         digits = identity.safety_digits(account.name, account.account_public_key)
         return api.Status(
             server=str(account.address),

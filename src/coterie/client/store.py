@@ -14,6 +14,7 @@ import msgspec
 from coterie.client.database import Database
 from coterie.client.intent import Intent, Outgoing, Sealed
 from coterie.client.log import GroupLog, Halt, Step
+from coterie.client.rejoin import Asked
 from coterie.identity import Pin, PinnedHow
 from coterie.mls import Group, PendingCommit, Policy, changes, load
 from coterie.secret import Secret
@@ -56,6 +57,21 @@ SCHEMA = (
         reference BLOB PRIMARY KEY, bundle BLOB NOT NULL, is_last_resort INTEGER NOT NULL, made INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE rejoin (
+        group_id BLOB PRIMARY KEY, asked BLOB, attempts INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE rejoin_post (
+        group_id BLOB NOT NULL, message_id BLOB NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (group_id, message_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE declined (group_id BLOB PRIMARY KEY) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE held_welcome (
+        group_id BLOB PRIMARY KEY, room_id BLOB NOT NULL, account_key BLOB NOT NULL, welcome BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 
@@ -75,6 +91,10 @@ class _LogRow(msgspec.Struct, frozen=True, array_like=True):
     heal_first: bool
     healed_at: float
     committed_at: float
+    successor: bytes = b""
+    successor_by: str = ""
+    agreed: bool = False
+    let_in_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,16 @@ class TimelineRow:
     kind: str
     text: str
     content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWelcome:
+    """An invitation to a second group of a room that is known, until a successor names that group."""
+
+    group_id: bytes
+    room_id: bytes
+    account_key: bytes  # of who signed it
+    welcome: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +143,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _log_rows = msgspec.msgpack.Decoder(_LogRow)
 _intents = msgspec.msgpack.Decoder(Intent)
 _sealed = msgspec.msgpack.Decoder(Sealed)
+_asked = msgspec.msgpack.Decoder(Asked)
 
 
 class Store:
@@ -161,8 +192,10 @@ class Store:
             is not None
         )
 
-    def save_log(self, old: GroupLog | None, new: GroupLog, room_id: bytes) -> None:
-        """Writes what differs between two values of a log."""
+    def save_log(
+        self, old: GroupLog | None, new: GroupLog, room_id: bytes, *, is_current: bool = True
+    ) -> None:
+        """Writes what differs between two values of a log; ``is_current``: the room lives in its group."""
         group_id = new.group_id
         self._save_group(group_id, 0, old.group if old else None, new.group)
         self._save_group(
@@ -186,11 +219,15 @@ class Store:
             new.heal_first,
             new.healed_at,
             new.committed_at,
+            new.successor,
+            new.successor_by,
+            new.agreed,
+            new.let_in_by,
         )
         self._db.execute(
-            "INSERT INTO log (group_id, room_id, row, is_current) VALUES (?, ?, ?, 1)"
-            " ON CONFLICT (group_id) DO UPDATE SET row = excluded.row",
-            (group_id, room_id, _encode(row)),
+            "INSERT INTO log (group_id, room_id, row, is_current) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (group_id) DO UPDATE SET row = excluded.row, is_current = excluded.is_current",
+            (group_id, room_id, _encode(row), int(is_current)),
         )
         if old is None:
             self._db.execute(
@@ -244,8 +281,16 @@ class Store:
                     row.heal_first,
                     row.healed_at,
                     row.committed_at,
+                    row.successor,
+                    row.successor_by,
+                    row.agreed,
+                    row.let_in_by,
                 ),
             )
+
+    def prepared_groups(self) -> set[bytes]:
+        """Those in which a room may go on and does not yet."""
+        return {row[0] for row in self._all("SELECT group_id FROM log WHERE is_current = 0")}
 
     def forget_log(self, group_id: bytes) -> None:
         """Deletes keys, outbox and chain of a group; what was read in it stays in the timeline."""
@@ -327,6 +372,81 @@ class Store:
                 message_id,
                 _sealed.decode(sealed) if sealed else None,
             )
+
+    # --- rejoins -------------------------------------------------------------------------------
+
+    def rejoin_count(self, group_id: bytes, message_id: bytes) -> int | None:
+        """The count of a rejoin of ours: ``log.History``."""
+        row = self._one(
+            "SELECT count FROM rejoin_post WHERE group_id = ? AND message_id = ?",
+            (group_id, message_id),
+        )
+        return int(row[0]) if row else None
+
+    def rejoin(self, group_id: bytes) -> tuple[Asked | None, int] | None:
+        """The proposal that waits or stands, and how many came to nothing; None where none was made."""
+        row = self._one("SELECT asked, attempts FROM rejoin WHERE group_id = ?", (group_id,))
+        return (_asked.decode(row[0]) if row[0] else None, int(row[1])) if row else None
+
+    def save_rejoin(self, group_id: bytes, asked: Asked | None, attempts: int) -> None:
+        """Writes both. A proposal's id and count are kept for good: its entry may be read much later."""
+        encoded = _encode(asked) if asked else None
+        self._db.execute(
+            "INSERT OR REPLACE INTO rejoin (group_id, asked, attempts) VALUES (?, ?, ?)",
+            (group_id, encoded, attempts),
+        )
+        if asked:
+            self._db.execute(
+                "INSERT OR REPLACE INTO rejoin_post (group_id, message_id, count) VALUES (?, ?, ?)",
+                (group_id, asked.message_id, asked.count),
+            )
+
+    def end_rejoin(self, group_id: bytes) -> None:
+        """The device is in the group."""
+        self._db.execute("DELETE FROM rejoin WHERE group_id = ?", (group_id,))
+        self._db.execute("DELETE FROM declined WHERE group_id = ?", (group_id,))
+
+    def decline(self, group_id: bytes) -> None:
+        """A group that is not asked to let us in: its Welcome broke a rule."""
+        self._db.execute("INSERT OR IGNORE INTO declined (group_id) VALUES (?)", (group_id,))
+
+    def has_declined(self, group_id: bytes) -> bool:
+        """Whether ``decline`` was said of it."""
+        return self._one("SELECT 1 FROM declined WHERE group_id = ?", (group_id,)) is not None
+
+    # --- invitations that wait for a successor -------------------------------------------------
+
+    def hold_welcome(self, held: HeldWelcome) -> None:
+        """Keeps it, the newest of an account for a room."""
+        self._db.execute(
+            "DELETE FROM held_welcome WHERE room_id = ? AND account_key = ?",
+            (held.room_id, held.account_key),
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO held_welcome (group_id, room_id, account_key, welcome) VALUES (?, ?, ?, ?)",
+            (held.group_id, held.room_id, held.account_key, held.welcome),
+        )
+
+    def held_welcomes(self, room_id: bytes) -> list[HeldWelcome]:
+        """Those for a room."""
+        found = self._all(
+            "SELECT group_id, room_id, account_key, welcome FROM held_welcome WHERE room_id = ?",
+            (room_id,),
+        )
+        return [HeldWelcome(*row) for row in found]
+
+    def size_of_held_welcomes(self) -> tuple[int, int]:
+        """How many, and their bytes."""
+        row = self._one("SELECT count(*), coalesce(sum(length(welcome)), 0) FROM held_welcome")
+        return (int(row[0]), int(row[1])) if row else (0, 0)
+
+    def is_held(self, group_id: bytes) -> bool:
+        """Whether one for that group waits."""
+        return self._one("SELECT 1 FROM held_welcome WHERE group_id = ?", (group_id,)) is not None
+
+    def drop_held_welcome(self, group_id: bytes) -> None:
+        """It is taken, or never will be."""
+        self._db.execute("DELETE FROM held_welcome WHERE group_id = ?", (group_id,))
 
     # --- timeline ------------------------------------------------------------------------------
 

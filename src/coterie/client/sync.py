@@ -13,9 +13,11 @@ from coterie.client.inbox import Inbox
 from coterie.client.key_packages import KeyPackages, upload
 from coterie.client.log import Halt
 from coterie.client.patience import Patience
+from coterie.client.rejoiner import Rejoiner
 from coterie.client.rooms import Rooms
 from coterie.client.seams import Clock
 from coterie.client.store import Store
+from coterie.client.succession import Succession
 from coterie.errors import CoterieError, LocalProtocolError, Refused, RemoteProtocolError
 from coterie.logs import get_logger, short
 from coterie.wire.frames import (
@@ -23,6 +25,8 @@ from coterie.wire.frames import (
     Closing,
     CountKeyPackages,
     EventBody,
+    FetchGroups,
+    Groups,
     InboxGrew,
     KeyPackageCount,
     ListChange,
@@ -36,6 +40,7 @@ log = get_logger()
 SUPPLY_AGAIN_S = 60.0
 MOST_SUPPLY_AGAIN_S = 6 * 3600.0
 LOOK_EVERY_S = 6 * 3600.0  # whether key packages are due, on a connection that lives for weeks
+MAX_UNKNOWN = 100  # groups without a state that are asked at once: a server can list us in as many as it likes
 GENERATION = "generation"  # of the server whose key packages are ours, in the store
 
 
@@ -66,16 +71,21 @@ class Sync:
         self._notice = notice
         self._on_failed = on_failed
         self._on_caught_up = on_caught_up
-        self._inbox = Inbox(store, account, rooms, key_packages, notice)
+        self.succession = Succession(store, account, rooms, key_packages, clock.now)
+        self._inbox = Inbox(store, account, rooms, key_packages, self.succession, notice)
         self._connection: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: dict[bytes, tuple[Follower, asyncio.Task[None]]] = {}
+        self._rejoiners: dict[bytes, Rejoiner] = {}
+        self._inbox_is_free = asyncio.Lock()
         self._off_list: set[bytes] = set()  # groups whose list is known to be without this device
         self._look = asyncio.Event()  # what is to be done: inbox, lists, key packages
         self._supply_patience = Patience(SUPPLY_AGAIN_S, MOST_SUPPLY_AGAIN_S)
         self._supply_not_before = 0.0  # monotonic
         self.caught_up = asyncio.Event()  # all that the server had on connecting is read
         rooms.on_change = self._changed
+        rooms.on_outside = self._rejoin
+        rooms.on_succession = self._look.set
 
     # --- the link's callbacks ------------------------------------------------------------------
 
@@ -91,6 +101,8 @@ class Sync:
             case LogGrew(group_id):
                 if group_id in self._followers:
                     self._followers[group_id][0].pushed(body)
+                if group_id in self._rejoiners:
+                    self._rejoiners[group_id].pushed(body)
             case InboxGrew():
                 self._look.set()
             case Closing():
@@ -101,6 +113,7 @@ class Sync:
         self._connection = None
         self.caught_up.clear()
         self._followers.clear()
+        self._rejoiners.clear()
         for task in self._tasks:
             task.cancel()
 
@@ -117,13 +130,65 @@ class Sync:
         earlier = self._followers.get(group_id)
         if earlier is not None:
             earlier[1].cancel()
+        is_restored = self._connection.hello.generation != self._store.get(GENERATION)
         follower = Follower(
-            self._rooms, group_id, self._connection, self._clock, notice=self._notice
+            self._rooms,
+            group_id,
+            self._connection,
+            self._clock,
+            notice=self._notice,
+            is_restored=is_restored,
         )
         task = self._start(follower.run(), "coterie-follower")
         task.add_done_callback(lambda _: self._look.set())  # we may be no member any more
         self._followers[group_id] = (follower, task)
         self._off_list.discard(group_id)
+        if group_id in self._rejoiners:
+            self._rejoiners[group_id].wake()  # we may be in
+
+    def go_on(self) -> None:
+        """Rooms that can go on in another group do, here and without the server."""
+        for group_id in self.succession.superseded():
+            self._unfollow(group_id)
+            self.succession.abandon(group_id)
+        self.succession.announce()
+        for group_id in self.succession.due():
+            self._unfollow(group_id)
+            self.follow(self.succession.go_on(group_id) or group_id)
+
+    def _unfollow(self, group_id: bytes) -> None:
+        """Nothing of its log is looked at from now on: it may be gone when the follower ends."""
+        follower = self._followers.pop(group_id, None)
+        if follower is not None:
+            follower[1].cancel()
+
+    def _rejoin(self, group_id: bytes) -> None:
+        """Asks a group to let this device in anew, where there is a connection, and it is not asked already."""
+        if self._connection is None or group_id in self._rejoiners:
+            return
+        if not self._rooms.is_outside(group_id):
+            return
+        if group_id not in self._rooms:
+            unknown = sum(asked not in self._rooms for asked in self._rejoiners)
+            if unknown >= MAX_UNKNOWN:
+                return
+        rejoiner = Rejoiner(
+            self._store,
+            self._account,
+            self._rooms,
+            self._key_packages,
+            group_id,
+            self._connection,
+            self._clock,
+            self._look_now,
+        )
+        self._rejoiners[group_id] = rejoiner
+        task = self._start(rejoiner.run(), "coterie-rejoiner")
+        task.add_done_callback(lambda _: self._ended(group_id, rejoiner))
+
+    def _ended(self, group_id: bytes, rejoiner: Rejoiner) -> None:
+        if self._rejoiners.get(group_id) is rejoiner:
+            del self._rejoiners[group_id]
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
@@ -134,6 +199,8 @@ class Sync:
     def _changed(self, group_id: bytes) -> None:
         if group_id in self._followers:
             self._followers[group_id][0].wake()
+        if group_id in self._rejoiners:
+            self._rejoiners[group_id].wake()
 
     # --- one connection ------------------------------------------------------------------------
 
@@ -155,14 +222,22 @@ class Sync:
             raise RemoteProtocolError(
                 "the server has another id than on joining: its database was replaced"
             )
+        if connection.hello.generation != self._store.get(GENERATION):
+            self._inbox.begin_again()
         for group_id in self._rooms:
             self.follow(group_id)
+        # Before the inbox is looked into: the Welcome of what is new on the list lies there.
+        listed = await connection.call(FetchGroups(), Groups)
         await self._look_into_inbox(connection)
         for follower, _ in tuple(self._followers.values()):
             await follower.caught_up.wait()
         self.caught_up.set()
         self._on_caught_up()
+        for line in listed.groups:
+            if line.removed_at is None:
+                self._rejoin(line.group)
         while True:
+            self.go_on()
             await self._leave_lists(connection)
             await self._supply(connection)
             await self._wait_to_look()
@@ -170,7 +245,14 @@ class Sync:
 
     async def _look_into_inbox(self, connection: Connection) -> None:
         self._look.clear()
-        await self._inbox.take(connection, read_on=self._read_on, joined=self.follow)
+        async with self._inbox_is_free:  # each item is taken once
+            await self._inbox.take(
+                connection, read_on=self._read_on, joined=self.follow, outside=self._rejoin
+            )
+
+    async def _look_now(self) -> None:
+        if self._connection is not None:
+            await self._look_into_inbox(self._connection)
 
     async def _read_on(self, group_id: bytes) -> None:
         """Returns when a log is read to its head, or cannot be."""

@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, SlashCommand] = MappingProxyType(
             SlashCommand("invite", "NAME ...", "add people to the room"),
             SlashCommand("kick", "NAME", "take somebody out of the room"),
             SlashCommand("leave", "", "leave the room"),
+            SlashCommand("renew", "", "let the room go on in a new group, as its admin"),
+            SlashCommand("follow", "", "go on in the new group that an admin has made"),
             SlashCommand("verify", "NAME", "show the safety number to compare"),
             SlashCommand("status", "", "say how things are"),
             SlashCommand("help", "", "list the commands"),

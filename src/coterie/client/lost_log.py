@@ -1,0 +1,96 @@
+"""A log of which the server has less than this device: nothing is read there but successors. PROTOCOL.md section 2.
+
+The server is asked again when there is a reason to, and an admin's successor is posted with *its* count and head.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from coterie.client.connection import Connection
+from coterie.client.intent import Outgoing, Sealed, Succeed
+from coterie.client.patience import Patience
+from coterie.client.rooms import Rooms
+from coterie.client.seams import Clock, sleep
+from coterie.errors import RemoteProtocolError
+from coterie.wire.frames import (
+    Accepted,
+    Ahead,
+    Behind,
+    ChangeList,
+    CreateGroup,
+    Done,
+    Entry,
+    Kind,
+    ListChange,
+    OutOfOrder,
+    Post,
+    Stale,
+)
+
+ASK_AGAIN_S = 2.0  # while a successor must be near; doubled each time
+MOST_ASK_AGAIN_S = 600.0
+
+
+class LostLog:
+    """Made anew for each connection."""
+
+    def __init__(self, rooms: Rooms, group_id: bytes, connection: Connection, clock: Clock) -> None:
+        self._rooms = rooms
+        self._group_id = group_id
+        self._connection = connection
+        self._clock = clock
+        self._patience = Patience(ASK_AGAIN_S, MOST_ASK_AGAIN_S)
+        self._count: int | None = None  # of our posts, as the server last said
+        self._head = 0
+        self._has_posted = False
+
+    def shown(self, head: int, successors: Sequence[Entry]) -> None:
+        """What the server has of it."""
+        self._head = head
+        self._rooms.diverged(self._group_id, successors)
+
+    async def make_again(self) -> None:
+        """A group that was lost altogether is made again, with those on its list who are to read the successor."""
+        new_group_id = self._announced()
+        if new_group_id is None:
+            return
+        await self._connection.call(CreateGroup(self._group_id), Done)
+        others = self._rooms.other_devices(new_group_id)
+        await self._connection.call(ChangeList(self._group_id, 0, ListChange(add=others)), Done)
+
+    async def go_on(self, wake: asyncio.Event) -> None:
+        """Posts a successor where there is one, and returns when the server should be asked again."""
+        wake.clear()
+        posts = self._rooms.seal(self._group_id)
+        if posts:
+            if self._has_posted:  # and it does not show it
+                await sleep(self._clock, self._patience.next_s())
+            self._has_posted = True
+            count, out, sealed = posts[0]
+            await self._post(count, out, sealed)
+            return
+        wait_s = self._patience.next_s() if self._rooms.has_held_welcome(self._group_id) else None
+        timer = None if wait_s is None else self._clock.call_later(wait_s, wake.set)
+        try:
+            await wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _post(self, count: int, out: Outgoing, sealed: Sealed) -> None:
+        count = count if self._count is None else self._count + 1
+        kind = Kind(sealed.kind)
+        post = Post(self._group_id, kind, out.message_id, count, self._head, sealed.body)
+        match await self._connection.request(post):
+            case Accepted():
+                self._count = None
+            case Behind(known) | OutOfOrder(known):
+                self._count, self._has_posted = known, False
+            case Stale(head) | Ahead(head):
+                self._head = head
+            case other:
+                raise RemoteProtocolError(f"{type(other).__name__} in answer to Post")
+
+    def _announced(self) -> bytes | None:
+        outbox = self._rooms.log(self._group_id).outbox
+        return next((o.intent.group_id for o in outbox if isinstance(o.intent, Succeed)), None)

@@ -1,0 +1,125 @@
+"""What a person asks of a room that cannot go on as it is: a new group for it, or to follow into one."""
+
+from coterie.client import log as logs
+from coterie.client.happening import Event
+from coterie.client.intent import Newcomer
+from coterie.client.log import GroupLog, Halt
+from coterie.client.room_policy import leaf_identity
+from coterie.client.running import Running
+from coterie.errors import CoterieError, InvalidInput, Unavailable
+from coterie.wire.frames import FetchKeyPackages, KeyPackages
+
+RENEWED_S = 60.0  # what who renews waits at most; it goes on by itself
+FOLLOWED_S = 10.0  # what who follows waits at most for the invitation
+
+
+class Renewal:
+    """The two requests."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._rooms, self._people = running.rooms, running.people
+        self._sync, self._succession = running.sync, running.sync.succession
+
+    async def renew(self, group_id: bytes) -> bytes:
+        """The group in which the room goes on, with everybody in it who can be reached.
+
+        Begun again after a crash it goes on. Raises InvalidInput; Unavailable where it takes longer.
+        """
+        self._check_can_renew(group_id)
+        room_id = self._rooms.room_id(group_id)
+        if self._succession.prepared_for(group_id) is None:
+            newcomers = await self._everybody(group_id)
+            self._check_can_renew(group_id)  # it may be another room by now
+            if self._succession.prepared_for(group_id) is None:
+                self._sync.follow(self._succession.prepare(group_id, newcomers))
+        moved = self._rooms.moved(room_id)
+        self._sync.go_on()
+        try:
+            return await self._running.wait_for(moved, RENEWED_S)
+        except Unavailable as error:
+            hint = "it goes on by itself when the server can be reached"
+            raise Unavailable(str(error), hint=hint, wait_s=error.wait_s) from error
+        finally:
+            moved.cancel()
+
+    async def follow(self, group_id: bytes) -> bytes:
+        """The group in which the room goes on, once the invitation is there. Raises InvalidInput."""
+        log = self._rooms.log(group_id)
+        if not log.successor:
+            raise InvalidInput("no admin made a new group for this room")
+        moved = self._rooms.moved(self._rooms.room_id(group_id))
+        self._rooms.agree(group_id)
+        self._sync.go_on()
+        try:
+            return await self._running.wait_for(moved, FOLLOWED_S)
+        except Unavailable as error:
+            hint = "`coterie read` says why where it was refused; else it follows once the invitation is there"
+            raise Unavailable("this device is not in the new group yet", hint=hint) from error
+        finally:
+            moved.cancel()
+
+    def _check_can_renew(self, group_id: bytes) -> None:
+        if group_id not in self._rooms:
+            raise InvalidInput("the room has gone on in another group meanwhile")
+        log = self._rooms.log(group_id)
+        name = logs.state(log).name
+        if self._running.account.account_public_key not in logs.state(log).admins:
+            raise InvalidInput("only an admin may have a room go on in a new group")
+        if log.successor:
+            raise InvalidInput(
+                f"{log.successor_by} made a new group for this room already",
+                hint=f"`coterie room follow {name}` goes there",
+            )
+        if log.halt is Halt.FORKED:
+            hint = f"`coterie acknowledge {name}`"
+            raise InvalidInput("a member saw another log than this device", hint=hint)
+        if log.halt not in (Halt.OPEN, Halt.STUCK, Halt.LOST):
+            raise InvalidInput("this device does not know the room's present state")
+
+    async def _everybody(self, group_id: bytes) -> tuple[Newcomer, ...]:
+        """The devices of all members that can be added, by the checks of adding a member; the others are told."""
+        log, left_out = self._rooms.log(group_id), self._succession.left_out(group_id)
+        found: list[Newcomer] = []
+        keys = {
+            leaf.name: leaf.account_key
+            for leaf in (leaf_identity(m.leaf_node) for m in log.group.members())
+        }
+        others = sorted(keys.keys() - {self._running.account.name, left_out})
+        missing = []
+        for name in others:
+            try:
+                found += await self._devices_of(name, keys[name])
+            except Unavailable:
+                raise
+            except CoterieError as error:
+                missing.append(f"{name} ({error})")
+        if others and not found:
+            raise InvalidInput(
+                f"nobody can be let into a new group: {', '.join(missing)}",
+                hint="they must come online once, to leave new key packages",
+            )
+        if left_out:
+            missing.append(f"{left_out} (whose commit left this device stuck)")
+        if missing:
+            text = f"not in the new group: {', '.join(missing)}; an admin can add them there"
+            self._rooms.tell(group_id, Event.MOVED, text)
+        return tuple(found)
+
+    async def _devices_of(self, name: str, account_key: bytes) -> tuple[Newcomer, ...]:
+        given = await self._running.call(FetchKeyPackages(name), KeyPackages)
+        found = self._people.newcomers(name, given, self._running.suite, self._running.now())
+        known = self._people.known(name)
+        if known is None or known.pin.account_key != account_key:
+            raise InvalidInput("the key is not the one in the room")
+        return found
+
+
+def remedy(log: GroupLog, *, is_admin: bool) -> str:
+    """What a person can do about a room that cannot go on as it is; empty where there is nothing."""
+    name = logs.state(log).name
+    if log.successor:
+        return f"`coterie room follow {name}`"
+    if log.halt is Halt.LOST:
+        return f"`coterie room renew {name}`" + ("" if is_admin else ", by an admin")
+    return ""

@@ -1,0 +1,106 @@
+"""A successor: an admin says that a room goes on in another group. PROTOCOL.md section 2, "Successor".
+
+Without I/O. What a reader checks is checked against its own last state of the old group, and of nothing else.
+"""
+
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from coterie.client.position import Position
+from coterie.client.room_policy import accounts_of, leaf_identity, room_state_of
+from coterie.client.room_state import RoomState
+from coterie.errors import RuleViolation
+from coterie.mls import Group, LeafNode
+from coterie.wire.frames import Entry
+from coterie.wire.limits import GROUP_ID_SIZE
+
+LABEL = b"coterie/1 successor"
+_CHAIN_SIZE = 32
+_SIGNATURE_SIZE = 64  # Ed25519
+BODY_SIZE = GROUP_ID_SIZE + 8 + _CHAIN_SIZE + _SIGNATURE_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A successor that verified: where the room goes on, and who says so."""
+
+    group_id: bytes  # of the new group
+    leaf: LeafNode  # of the admin's device
+    where: Position  # how far that device had read the old log
+
+    @property
+    def by(self) -> str:
+        """The admin's account."""
+        return leaf_identity(self.leaf).name
+
+
+def encode(group: Group, new_group_id: bytes, where: Position) -> bytes:
+    """The body of our own successor in the log of ``group``, signed by this device; ``where`` holds its message_id."""
+    signed = _signed(group.group_id, new_group_id, where)
+    signature = group.suite.signature.sign(group.signature_private, signed)
+    return new_group_id + where.seq.to_bytes(8, "big") + where.chain + signature
+
+
+def verify(group: Group, entry: Entry) -> Successor:
+    """What an entry of kind successor says in the log of ``group``. Raises RuleViolation where it does not count."""
+    body = entry.body
+    if len(body) != BODY_SIZE:
+        raise RuleViolation("successor-form", f"{len(body)} bytes, must be {BODY_SIZE}")
+    new_group_id, rest = body[:GROUP_ID_SIZE], body[GROUP_ID_SIZE:]
+    seq, chain = int.from_bytes(rest[:8], "big"), rest[8 : 8 + _CHAIN_SIZE]
+    where = Position(entry.message_id, seq, chain)
+    if new_group_id == group.group_id:
+        raise RuleViolation("successor-group", "the room is in that group")
+    signed = _signed(group.group_id, new_group_id, where)
+    # The stamp is the server's word and an id can be two members': whose key it is says who signed.
+    signers = [
+        leaf
+        for _, leaf in group.tree.leaves()
+        if leaf_identity(leaf).device == entry.device
+        and group.suite.signature.verify(leaf.signature_key, signed, rest[-_SIGNATURE_SIZE:])
+    ]
+    if not signers:
+        raise RuleViolation("successor-signature", "not by that device of a member, for this log")
+    if leaf_identity(signers[0]).account_key not in room_state_of(group).admins:
+        raise RuleViolation("successor-by-non-admin", f"of {leaf_identity(signers[0]).name}")
+    return Successor(new_group_id, signers[0], where)
+
+
+def _signed(group_id: bytes, new_group_id: bytes, where: Position) -> bytes:
+    """Fixed lengths all through, so no two successors sign the same bytes."""
+    position = where.seq.to_bytes(8, "big") + where.chain
+    return LABEL + group_id + new_group_id + position + where.message_id
+
+
+def is_admin(group: Group, account: tuple[str, bytes]) -> bool:
+    """Whether that account, name and key, is an admin with a leaf."""
+    return account in accounts_of(group) and account[1] in room_state_of(group).admins
+
+
+def check_goes_on(old: Group, new: Group) -> None:
+    """ "It refuses a group with accounts, admins or settings that its own last state lacks." Raises RuleViolation.
+
+    Fewer are right: the author of the bad entry is left out, and who could not be reached. Name and topic may be
+    others, as any admin may set them, and change nothing about who can read.
+    """
+    before, after = room_state_of(old), room_state_of(new)
+    if after.room_id != before.room_id:
+        raise RuleViolation("successor-room", "it is another room's")
+    strange = sorted(name for name, _ in accounts_of(new) - accounts_of(old))
+    if strange:
+        raise RuleViolation(
+            "successor-accounts", f"{', '.join(strange)} in it, who are not in the room"
+        )
+    if not set(after.admins) <= set(before.admins):
+        raise RuleViolation("successor-admins", "it has admins whom the room does not have")
+    if after.settings != before.settings:
+        raise RuleViolation("successor-settings", "they are not the room's")
+
+
+def state_without(old: Group, left_out: str) -> RoomState:
+    """The state with which the room goes on: as it was, without the account ``left_out`` among its admins."""
+    state = room_state_of(old)
+    keys = {key for name, key in accounts_of(old) if name == left_out}
+    admins = tuple(key for key in state.admins if key not in keys)
+    return structs.replace(state, admins=admins)

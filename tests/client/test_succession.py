@@ -1,0 +1,411 @@
+"""Rooms that go on in other groups: real clients, a real server that loses what it had. PROTOCOL.md section 2."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from msgspec import structs
+
+from coterie.client import api
+from coterie.client import log as logs
+from coterie.client.happening import Event
+from coterie.client.intent import Change, Newcomer
+from coterie.client.log import Halt
+from coterie.errors import InvalidInput
+from coterie.secret import Secret
+from coterie.wire import frames as f
+from tests.asynchronous import asynchronous
+from tests.client.house import House, Person, error_of, house_in, passing, until
+from tests.client.restoring import back_up, restore
+
+PARTS = 3
+
+
+@asynccontextmanager
+async def room_in(folder: Path, *names: str) -> AsyncIterator[tuple[House, list[Person]]]:
+    """People online in #ops, the first an admin, and nothing under way."""
+    async with house_in(folder) as house, AsyncExitStack() as stack:
+        people = [house.person(name) for name in names]
+        for person in people:
+            await stack.enter_async_context(person.online())
+        await until(lambda: len(house.asked(f.UploadKeyPackages)) == len(people) * PARTS)
+        await people[0].create(*names[1:])
+        await settled(house, people)
+        yield house, people
+
+
+async def settled(house: House, people: list[Person]) -> None:
+    """Everybody has read the log of the only room he has to its head, and has healed."""
+    for person in people:
+        await until(lambda p=person: len(list(p.rooms)) == 1)  # type: ignore[misc]
+    for _ in range(120):
+        await house.clock.advance(1.0)
+        if all(_is_quiet(house, person) for person in people):
+            return
+    raise AssertionError([(p.name, p.log.cursor, p.log.halt, p.log.outbox) for p in people])
+
+
+def _is_quiet(house: House, person: Person) -> bool:
+    if len(list(person.rooms)) != 1 or person.log.outbox or person.log.heal_first:
+        return False
+    return person.log.cursor == len(house.entries(person.log.group_id, person.account.device))
+
+
+async def waited(house: House, is_so: Callable[[], bool], most_s: int = 120) -> None:
+    """Lets time pass until it is so."""
+    for _ in range(most_s):
+        if is_so():
+            return
+        await house.clock.advance(1.0)
+    raise AssertionError("it did not become so")
+
+
+async def all_lost(house: House, people: list[Person]) -> None:
+    await waited(house, lambda: all(person.log.halt is Halt.LOST for person in people))
+
+
+async def all_moved(house: House, people: list[Person], old: bytes) -> None:
+    """Everybody is in one other group, and nothing is left of the old one."""
+    await waited(house, lambda: all(old not in person.rooms for person in people))
+    await settled(house, people)
+    assert len({person.log.group_id for person in people}) == 1
+
+
+def asking(person: Person, request: api.Request) -> "asyncio.Task[api.Result]":
+    return asyncio.create_task(person.ask(request))
+
+
+async def renewed(house: House, admin: Person) -> None:
+    await passing(house.clock, asking(admin, api.RenewRoom("ops")))
+
+
+async def say_in_turn(house: House, people: list[Person]) -> None:
+    """Each says a word, and all read all of them in one order."""
+    for person in people:
+        await person.say(f"{person.name} is here")
+        await settled(house, people)
+    words = [(await person.texts())[-len(people) :] for person in people]
+    assert words == [[f"{person.name} is here" for person in people]] * len(people)
+
+
+async def story(person: Person) -> list[str]:
+    """What the room's lines say of its going on."""
+    kinds = (Event.LOST, Event.FOUND, Event.STUCK, Event.SUCCESSOR, Event.MOVED)
+    return [event for event in await person.events() if event in kinds]
+
+
+async def last_line(person: Person) -> str:
+    return [message.text for message in await person.read() if message.kind == "line"][-1]
+
+
+# --- a restored server -------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_after_a_restore_everybody_goes_on_in_the_group_that_an_admin_makes(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, bobb, carol = people
+        await alice.say("before")
+        await settled(house, people)
+        copy, old = back_up(house), alice.log.group_id
+        await bobb.say("lost by the server")
+        await carol.say("lost too")
+        await settled(house, people)
+        house.go_down()
+        await bobb.ask(api.SendText("ops", "written meanwhile", wait=False))
+        await restore(house, copy)
+        await all_lost(house, people)
+        lost = await alice.room()
+        assert (lost.state, lost.admin) == ("lost", True)
+        assert "coterie room renew ops" in lost.reason
+        await renewed(house, alice)
+        await all_moved(house, people, old)
+        texts = ["before", "lost by the server", "lost too", "written meanwhile"]
+        for person in people:
+            assert await person.texts() == texts
+            assert await story(person) == [Event.LOST, Event.SUCCESSOR, Event.MOVED]
+            room = await person.room()
+            assert (room.state, room.members) == ("open", 3)
+        await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_who_was_offline_at_the_restore_goes_on_when_he_comes_back(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice = people[0]
+        carol = house.person("carol")
+        async with carol.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages, "carol")) == PARTS)
+            await passing(house.clock, asking(alice, api.AddMembers("ops", ("carol",))))
+            await settled(house, [*people, carol])
+            copy, old = back_up(house), alice.log.group_id
+            await alice.say("lost by the server")
+            await settled(house, [*people, carol])
+        await restore(house, copy)
+        await all_lost(house, people)
+        await renewed(house, alice)
+        await all_moved(house, people, old)
+        async with carol.online():
+            await all_moved(house, [*people, carol], old)
+            await say_in_turn(house, [*people, carol])
+
+
+@asynchronous
+async def test_who_had_read_no_further_than_the_backup_is_asked_before_he_follows(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        copy, old = back_up(house), alice.log.group_id
+        house.cut("bobb")
+        house.is_mute = True
+        house.lies_to("bobb", f.Fetch, f.Entries((), bobb.log.cursor))
+        await alice.say("bobb never reads this")
+        await restore(house, copy)
+        house.is_mute = False
+        house.tells_the_truth()
+        await waited(house, lambda: alice.log.halt is Halt.LOST)
+        await renewed(house, alice)
+        await waited(house, lambda: bool(bobb.log.successor))
+        assert bobb.log.group_id == old
+        room = await bobb.room()
+        assert room.state == "open"
+        assert "coterie room follow ops" in room.reason
+        await passing(house.clock, asking(bobb, api.FollowRoom("ops")))
+        await all_moved(house, people, old)
+        await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_room_that_the_backup_does_not_have_at_all_goes_on(tmp_path: Path) -> None:
+    async with house_in(tmp_path) as house:
+        alice, bobb = house.person("alice"), house.person("bobb")
+        people = [alice, bobb]
+        async with alice.online(), bobb.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages)) == 2 * PARTS)
+            copy = back_up(house)
+            await alice.create("bobb")
+            await settled(house, people)
+            old = alice.log.group_id
+            await restore(house, copy)
+            await all_lost(house, people)
+            await renewed(house, alice)
+            await all_moved(house, people, old)
+            await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_of_two_admins_who_renew_at_once_the_first_one_wins(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, bobb, _ = people
+        await passing(house.clock, asking(alice, api.SetAdmin("ops", "bobb")))
+        await settled(house, people)
+        copy, old = back_up(house), alice.log.group_id
+        await alice.say("lost by the server")
+        await settled(house, people)
+        await restore(house, copy)
+        await all_lost(house, people)
+        both = [asking(person, api.RenewRoom("ops")) for person in (alice, bobb)]
+        for task in both:
+            await passing(house.clock, task)
+        await all_moved(house, people, old)
+        assert not any(person.rooms.prepared() for person in people)
+        await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_renewal_that_a_crash_cut_short_goes_on_by_itself(tmp_path: Path) -> None:
+    async with house_in(tmp_path) as house:
+        alice, bobb = house.person("alice"), house.person("bobb")
+        people = [alice, bobb]
+        async with bobb.online():
+            async with alice.online():
+                await until(lambda: len(house.asked(f.UploadKeyPackages)) == 2 * PARTS)
+                await alice.create("bobb")
+                await settled(house, people)
+                copy, old = back_up(house), alice.log.group_id
+                await alice.say("lost by the server")
+                await settled(house, people)
+                await restore(house, copy)
+                await all_lost(house, people)
+                succession = alice.running.sync.succession if alice.running else None
+                assert succession is not None
+                task = asking(alice, api.RenewRoom("ops"))
+                await until(lambda: succession.prepared_for(old) is not None)
+                task.cancel()
+            async with alice.online():
+                await all_moved(house, people, old)
+                await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_log_that_the_server_has_again_goes_on_without_a_successor(tmp_path: Path) -> None:
+    """The operator had taken the wrong backup at first."""
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        older = back_up(house)
+        older = older.rename(tmp_path / "older.db")
+        await bobb.say("in the right backup")
+        await settled(house, people)
+        newer = back_up(house)
+        await restore(house, older)
+        await all_lost(house, people)
+        await restore(house, newer)
+        await waited(house, lambda: all(person.log.halt is Halt.OPEN for person in people))
+        assert await story(alice) == [Event.LOST, Event.FOUND]
+        await say_in_turn(house, people)
+
+
+# --- stuck admins ------------------------------------------------------------------------------
+
+
+def break_keys(person: Person) -> None:
+    """From now on no path opens for it: stands for a committer that sealed it something else."""
+    log = person.log
+    keys = {x: Secret(bytes([x + 1]) * 32) for x in log.group.private_keys}
+    broken = replace(log, group=replace(log.group, private_keys=keys))
+    person.rooms._logs[log.group_id] = broken  # a broken committer is not at hand
+
+
+@asynchronous
+async def test_after_a_commit_that_left_all_others_stuck_the_room_goes_on_without_its_author(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice = people[0]
+        mallory = house.person("mallory")
+        async with mallory.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages, "mallory")) == PARTS)
+            await passing(house.clock, asking(alice, api.AddMembers("ops", ("mallory",))))
+            await settled(house, [*people, mallory])
+            old = alice.log.group_id
+            for person in people:
+                break_keys(person)
+            mallory.rooms.enqueue(old, Change())
+            await waited(house, lambda: all(p.log.halt is Halt.STUCK for p in people))
+        await renewed(house, alice)
+        await all_moved(house, people, old)
+        for person in people:
+            assert (await person.room()).members == 2
+            assert (await story(person))[-2:] == [Event.SUCCESSOR, Event.MOVED]
+        assert "mallory" in "".join(m.text for m in await alice.read() if m.event == Event.MOVED)
+        await say_in_turn(house, people)
+
+
+# --- hostile -----------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_member_who_is_no_admin_cannot_renew(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (_, (_, bobb)):
+        error = await error_of(bobb.ask(api.RenewRoom("ops")))
+        assert isinstance(error, InvalidInput)
+        assert "only an admin" in str(error)
+        error = await error_of(bobb.ask(api.FollowRoom("ops")))
+        assert isinstance(error, InvalidInput)
+
+
+@asynchronous
+async def test_group_with_a_stranger_in_it_is_refused_even_where_the_log_was_lost(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        eve = house.person("eve")
+        async with eve.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages, "eve")) == PARTS)
+            copy, old = back_up(house), alice.log.group_id
+            await alice.say("lost by the server")
+            await settled(house, people)
+            await restore(house, copy)
+            await all_lost(house, people)
+            await _renew_with(alice, ["bobb", "eve"])
+            await waited(house, lambda: old not in alice.rooms and bool(bobb.log.successor))
+            await house.clock.advance(30.0)
+            assert bobb.log.group_id == old
+            assert "eve in it, who are not in the room" in await last_line(bobb)
+
+
+async def _renew_with(admin: Person, names: list[str]) -> None:
+    """By a client that does not ask who is in the room."""
+    running = admin.running
+    assert running is not None
+    newcomers: list[Newcomer] = []
+    for name in names:
+        given = await running.call(f.FetchKeyPackages(name), f.KeyPackages)
+        newcomers += running.people.newcomers(name, given, running.suite, running.now())
+    running.sync.follow(running.sync.succession.prepare(admin.log.group_id, newcomers))
+
+
+@asynchronous
+async def test_invitation_to_a_second_group_waits_unseen_until_a_successor_names_it(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        await alice.say("before")
+        await settled(house, people)
+        old, running = alice.log.group_id, alice.running
+        assert running is not None
+        house.lie = _withholding_successors
+        await _renew_with(alice, ["bobb"])
+        await waited(house, lambda: bobb.rooms.has_held_welcome(old))
+        await house.clock.advance(30.0)
+        assert list(bobb.rooms) == [old]
+        assert (await bobb.room()).group == old.hex()
+        await bobb.say("still here")
+        house.tells_the_truth()
+        await waited(house, lambda: bool(bobb.log.successor), most_s=1_000)
+        assert bobb.log.group_id == old  # nothing is lost here: his person is asked
+        await passing(house.clock, asking(bobb, api.FollowRoom("ops")))
+        await all_moved(house, people, old)
+        assert await bobb.texts() == ["before", "still here"]
+
+
+def _withholding_successors(body: f.RequestBody, name: str) -> f.ReplyBody | None:
+    if isinstance(body, f.Post) and body.kind is f.Kind.SUCCESSOR:
+        return f.Failed(f.Code.WAIT, "not now", wait_s=600.0)
+    return None
+
+
+@asynchronous
+async def test_invitation_of_a_member_who_is_no_admin_to_a_second_group_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        running, old = bobb.running, bobb.log.group_id
+        assert running is not None
+        given = await running.call(f.FetchKeyPackages("alice"), f.KeyPackages)
+        newcomers = running.people.newcomers("alice", given, running.suite, running.now())
+        state = logs.state(bobb.log)
+        mine = structs.replace(state, admins=(bobb.account.account_public_key,))
+        running.sync.follow(running.rooms.prepare(mine, [Change(adds=tuple(newcomers))]))
+        await waited(house, lambda: bool(alice.notices))
+        assert "second group for a room that is known" in alice.notices[-1]
+        assert not alice.rooms.has_held_welcome(old)
+        assert list(alice.rooms) == [old]
+
+
+@asynchronous
+async def test_server_that_only_says_that_a_log_is_lost_pushes_nobody_anywhere(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        old = bobb.log.group_id
+        junk = f.Entry(1, f.Kind.SUCCESSOR, alice.account.device, b"j" * 16, b"N" * 120)
+        house.lies_to("bobb", f.Subscribe, f.Diverged(0, (junk,)))
+        house.cut("bobb")
+        await waited(house, lambda: bobb.log.halt is Halt.LOST)
+        await house.clock.advance(60.0)
+        assert not bobb.log.successor
+        assert bobb.log.group_id == old
+        house.tells_the_truth()
+        house.cut("bobb")
+        await waited(house, lambda: bobb.log.halt is Halt.OPEN)
+        await say_in_turn(house, people)
