@@ -17,6 +17,7 @@ from coterie import secret
 from coterie.secret import Secret
 
 _LOGGER = "coterie"  # of the standard library: its level and handlers are the program's to set
+_standard = logging.getLogger(_LOGGER)
 
 
 class _Facts(dict[str, Any]):
@@ -62,6 +63,11 @@ def get_logger() -> structlog.stdlib.BoundLogger:
         cache_logger_on_first_use=True,
     )
     return logger
+
+
+def is_debugging() -> bool:
+    """Whether debug lines are wanted: asked first where one would be made for every message."""
+    return _standard.isEnabledFor(logging.DEBUG)
 
 
 def configure(*, debug: bool) -> None:

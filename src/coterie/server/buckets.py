@@ -28,15 +28,21 @@ class Buckets:
 
     def wait_s(self, key: Hashable, amount: float = 1.0, *, now: float) -> float:
         """0 where so much may be taken now, else how long to wait. More than a whole bucket is a whole bucket."""
-        missing = self._used(key, now) + min(amount, self._burst) - self._burst
-        wait_s = missing / self._per_s
+        full_at = self._full_at.get(key)
+        if full_at is None or full_at <= now:
+            return 0.0
+        used = (full_at - now) * self._per_s
+        wait_s = (used + min(amount, self._burst) - self._burst) / self._per_s
         return wait_s if wait_s > _NOTHING_S else 0.0
 
     def take(self, key: Hashable, amount: float = 1.0, *, now: float) -> None:
         """Takes so much, though it may not be there yet."""
-        self._full_at[key] = now + (self._used(key, now) + amount) / self._per_s
+        full_at = self._full_at.get(key)
+        since = now if full_at is None or full_at < now else full_at
+        self._full_at[key] = since + amount / self._per_s
         self._full_at.move_to_end(key)
-        self._tidy(now)
+        if full_at is None:  # else there are no more of them than before
+            self._tidy(now)
 
     def spend(self, key: Hashable, amount: float = 1.0, *, now: float) -> float:
         """0 where so much was there and is taken; else how long to wait, and nothing is taken."""
@@ -47,9 +53,6 @@ class Buckets:
 
     def __len__(self) -> int:
         return len(self._full_at)
-
-    def _used(self, key: Hashable, now: float) -> float:
-        return max(0.0, self._full_at.get(key, now) - now) * self._per_s
 
     def _tidy(self, now: float) -> None:
         """Forgets who is full again; where memory is full, who used his least lately.

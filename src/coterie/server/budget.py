@@ -42,6 +42,8 @@ class Budget:
             self._held[holder] = left
         else:
             self._held.pop(holder, None)
+        if not self._waiting:
+            return
         waiting, self._waiting = self._waiting, {}
         for callback in waiting.values():
             callback()

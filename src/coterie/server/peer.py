@@ -9,11 +9,10 @@ import itertools
 from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from functools import partial
-from logging import DEBUG
 from typing import TYPE_CHECKING, assert_never, cast
 
 from coterie.errors import CoterieError, RemoteProtocolError
-from coterie.logs import get_logger
+from coterie.logs import get_logger, is_debugging
 from coterie.noise.channel import (
     MESSAGE_1_SIZE,
     Channel,
@@ -454,7 +453,7 @@ class Peer(asyncio.Protocol):
         if self._stage not in (Stage.OPEN, Stage.FINISHING):
             return
         frame = stream.encode_frame(Reply(request.id, reply))
-        if log.isEnabledFor(DEBUG):
+        if is_debugging():
             duration = self._house.clock.monotonic() - began
             log.debug(
                 "request",

@@ -7,7 +7,6 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from logging import DEBUG
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar, assert_never
 
@@ -18,7 +17,7 @@ from coterie.errors import (
     RemoteProtocolError,
     StorageError,
 )
-from coterie.logs import get_logger, short
+from coterie.logs import get_logger, is_debugging, short
 from coterie.opaque import context
 from coterie.opaque.server import ServerLogin, check_record, fake_record, registration_response
 from coterie.server.attempts import Attempts, network_of
@@ -208,7 +207,7 @@ class Session:
     def posted(self, post: f.Post, result: PostAnswer | Exception) -> f.ReplyBody:
         """The reply to a post. Raises what is a bug."""
         reply = _failed(result) if isinstance(result, Exception) else result
-        if log.isEnabledFor(DEBUG):
+        if is_debugging():
             log.debug(
                 "posted",
                 group=short(post.group),

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from coterie.errors import CoterieError
-from coterie.logs import get_logger
+from coterie.logs import get_logger, is_debugging
 from coterie.server.news import News
 from coterie.server.seams import Clock, Threads
 from coterie.server.store import Batch, Job, Store
@@ -68,8 +68,9 @@ class Writer:
             made = Batch([error] * len(batch), News())
         for (_, done), result in zip(batch, made.results, strict=True):
             done(result)
-        duration = self._clock.monotonic() - began
-        log.debug("flushed", jobs=len(batch), duration_ms=round(duration * 1000, 1))
+        if is_debugging():
+            duration = self._clock.monotonic() - began
+            log.debug("flushed", jobs=len(batch), duration_ms=round(duration * 1000, 1))
         if made.news:
             self._publish(made.news)
 
