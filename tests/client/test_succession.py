@@ -243,6 +243,55 @@ async def test_renewal_that_a_crash_cut_short_goes_on_by_itself(tmp_path: Path) 
 
 
 @asynchronous
+async def test_message_that_its_sender_did_not_know_to_be_read_is_not_shown_twice(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        copy, old = back_up(house), alice.log.group_id
+        await alice.say("read by both, lost by the server")
+        await settled(house, people)
+        house.is_mute = True
+        house.twist = lambda body, reply: None if isinstance(body, f.Post) else reply
+        await bobb.ask(api.SendText("ops", "read by alice alone", wait=False))
+        head = alice.log.cursor + 1
+        await until(lambda: len(house.entries(old, alice.account.device)) == head)
+        house.cut("alice")
+        await waited(house, lambda: alice.log.cursor == head)
+        house.twist = lambda body, reply: reply
+        await restore(house, copy)
+        house.is_mute = False
+        await all_lost(house, people)
+        assert len(bobb.log.outbox) == 1
+        await renewed(house, alice)
+        await all_moved(house, people, old)
+        texts = ["read by both, lost by the server", "read by alice alone"]
+        assert [await person.texts() for person in people] == [texts, texts]
+
+
+@asynchronous
+async def test_nothing_of_the_old_group_is_left_when_the_room_has_gone_on(tmp_path: Path) -> None:
+    """Its keys would open what a thief of the log recorded."""
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        copy, old = back_up(house), alice.log.group_id
+        await alice.say("lost by the server")
+        await settled(house, people)
+        await restore(house, copy)
+        await all_lost(house, people)
+        await renewed(house, alice)
+        await all_moved(house, people, old)
+        for person in people:
+            assert person.running is not None
+            database = person.running.store._db
+            for table in ("log", "mls", "chain", "used", "outbox", "held_welcome"):
+                query = f"SELECT count(*) FROM {table} WHERE group_id = ?"  # noqa: S608
+                assert list(database.execute(query, (old,))) == [(0,)]
+            assert person.running.store.has_declined(old)
+        assert not bobb.rooms.has_held_welcome(bobb.log.group_id)
+
+
+@asynchronous
 async def test_log_that_the_server_has_again_goes_on_without_a_successor(tmp_path: Path) -> None:
     """The operator had taken the wrong backup at first."""
     async with room_in(tmp_path, "alice", "bobb") as (house, people):

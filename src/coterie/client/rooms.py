@@ -38,6 +38,8 @@ from coterie.wire.limits import GROUP_ID_SIZE, MESSAGE_ID_SIZE
 
 log = get_logger()
 
+# Messages of a room's last group that are not shown again: what a device had sealed at once, of many devices.
+SHOWN_BEFORE = 1_000
 LEAF_LIFETIME_S = 365 * 86_400  # of the leaf that makes a group; its next commit replaces it
 
 
@@ -258,6 +260,7 @@ class Rooms:
             used()
             self._store.forget_log(group_id)
             self._store.decline(group_id)
+            self._store.remember_shown(room_id, SHOWN_BEFORE)
             for held in self._store.held_welcomes(room_id):
                 self._store.drop_held_welcome(held.group_id)
                 if held.group_id != new.group_id:
@@ -475,6 +478,10 @@ class Rooms:
             if met_by is not None:
                 happenings += self._meet(new, old, met_by, now)
             for happening in happenings:
+                if isinstance(happening, Said) and self._store.was_shown(
+                    room_id, happening.device, happening.message_id
+                ):
+                    continue  # its sender did not know that it was read, and posted it here again
                 if is_shown and isinstance(happening, Said | Line):
                     row = row_of(happening, room_id, new.group_id, now)
                     rows.append(replace(row, number=self._store.add_to_timeline(row)))

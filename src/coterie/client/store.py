@@ -71,6 +71,10 @@ SCHEMA = (
     CREATE TABLE held_welcome (
         group_id BLOB PRIMARY KEY, room_id BLOB NOT NULL, account_key BLOB NOT NULL, welcome BLOB NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE shown_before (
+        room_id BLOB NOT NULL, device BLOB NOT NULL, message_id BLOB NOT NULL,
+        PRIMARY KEY (room_id, device, message_id)
+    ) WITHOUT ROWID;
     """,
 )
 
@@ -447,6 +451,26 @@ class Store:
     def drop_held_welcome(self, group_id: bytes) -> None:
         """It is taken, or never will be."""
         self._db.execute("DELETE FROM held_welcome WHERE group_id = ?", (group_id,))
+
+    # --- what a room's earlier group has shown -------------------------------------------------
+
+    def remember_shown(self, room_id: bytes, last: int) -> None:
+        """The newest ``last`` messages, which their senders may not know to have been read."""
+        self._db.execute("DELETE FROM shown_before WHERE room_id = ?", (room_id,))
+        self._db.execute(
+            "INSERT OR IGNORE INTO shown_before (room_id, device, message_id)"
+            " SELECT room_id, device, message_id FROM timeline WHERE room_id = ? AND sender <> ''"
+            " ORDER BY number DESC LIMIT ?",
+            (room_id, last),
+        )
+
+    def was_shown(self, room_id: bytes, device: bytes, message_id: bytes) -> bool:
+        """Whether it is among those."""
+        row = self._one(
+            "SELECT 1 FROM shown_before WHERE room_id = ? AND device = ? AND message_id = ?",
+            (room_id, device, message_id),
+        )
+        return row is not None
 
     # --- timeline ------------------------------------------------------------------------------
 
