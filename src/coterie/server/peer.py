@@ -288,7 +288,7 @@ class Peer(asyncio.Protocol):
             self._stage is Stage.OPEN
             and not self._is_resting
             and self._has_room()
-            and self._reserve()
+            and (self._reserved > 0 or self._reserve())
         )
 
     def _has_room(self) -> bool:
@@ -302,7 +302,7 @@ class Peer(asyncio.Protocol):
     def _reserve(self) -> bool:
         """Whether the memory that all connections share has room for the frame that is coming."""
         size = self._frames.expected
-        if self._reserved or not 0 < size <= self._frames.limit:
+        if not 0 < size <= self._frames.limit:
             return True
         if not self._bytes_in_flight:
             self._holder = self._session.account
@@ -409,26 +409,26 @@ class Peer(asyncio.Protocol):
         self._reserved = 0
         self._in_flight += 1
         self._bytes_in_flight += size
-        self._slow_down()
+        now = self._house.clock.monotonic()
+        self._slow_down(now)
         self._exclusive = request if self._session.exclusive(request.body) else None
         if refused is None and isinstance(request.body, Post):  # the most frequent, without a task
-            began = self._house.clock.monotonic()
-            self._session.post(
-                request.body, partial(self._posted, request, request.body, began, size)
-            )
+            done = partial(self._posted, request, request.body, now, size)
+            self._session.post(request.body, done)
         else:
-            self._start(self._answer(request, size, refused))
+            self._start(self._answer(request, now, size, refused))
 
-    def _slow_down(self) -> None:
+    def _slow_down(self, now: float) -> None:
         """Who asks too fast is read later; he is told nothing, TCP holds him back."""
-        requests, now = self._house.quotas.requests, self._house.clock.monotonic()
+        requests = self._house.quotas.requests
         key = self._session.device or self._session.network
         if wait_s := requests.wait_s(key, now=now):
             self._rest(wait_s)
         requests.take(key, now=now)
 
-    async def _answer(self, request: Request, size: int, refused: Failed | None) -> None:
-        began = self._house.clock.monotonic()
+    async def _answer(
+        self, request: Request, began: float, size: int, refused: Failed | None
+    ) -> None:
         if refused is not None:
             reply: ReplyBody = refused
         elif isinstance(request.body, _BULK):

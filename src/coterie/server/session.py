@@ -59,6 +59,7 @@ class State(Enum):
 
 _BEGINNINGS = (f.RegisterStart, f.PasswordLoginStart, f.DeviceLogin, f.Ping)
 _DEVICE = (
+    f.Post,  # the most frequent is found first
     f.Ping,
     f.DeviceLogin,  # again after a renewal
     f.UploadKeyPackages,
@@ -66,7 +67,6 @@ _DEVICE = (
     f.FetchAccount,
     f.FetchKeyPackages,
     f.CreateGroup,
-    f.Post,
     f.ChangeList,
     f.Fetch,
     f.Subscribe,

@@ -11,6 +11,7 @@ from coterie.wire.frames import Kind, Post
 if TYPE_CHECKING:
     from coterie.server.delivery import GroupState, MemberState
 
+_HANDSHAKES = (Kind.COMMIT, Kind.SUCCESSOR)
 TURN_S = 3.0  # a slow link's round trip and a large commit; others hardly notice
 FRESH_S = 10.0  # since its ``after`` was the head: an older one lost no race, it had not read
 GROUP_INTERVAL_S = 15.0  # so that turns take a fifth of a group's time at most
@@ -63,7 +64,7 @@ def accepted(post: Post, group: "GroupState", poster: "MemberState") -> None:
 
 def is_handshake(kind: Kind) -> bool:
     """What makes older posts stale."""
-    return kind in (Kind.COMMIT, Kind.SUCCESSOR)
+    return kind in _HANDSHAKES
 
 
 def _is_within(then: float, interval_s: float, now: float) -> bool:

@@ -25,7 +25,7 @@ def link(
         _LABEL
         + chain
         + seq.to_bytes(8, "big")
-        + bytes([kind])
+        + kind.to_bytes(1, "big")
         + device
         + message_id
         + hashlib.sha256(body).digest()

@@ -30,6 +30,7 @@ class FrameDecoder(Generic[T]):
     ) -> None:
         self._decoder = decoder
         self._buffer = bytearray()
+        self._length: int | None = None  # bytes of the frame that is coming, once that is known
         self.limit = limit  # bytes; the server raises it once a client has logged in
         self.last_size = 0  # bytes of the last frame given: for logs
 
@@ -40,23 +41,23 @@ class FrameDecoder(Generic[T]):
     @property
     def expected(self) -> int:
         """Bytes of the frame that is coming, 0 while that is not known. The peer says so: above ``limit`` it lies."""
-        if len(self._buffer) < LENGTH_SIZE:
-            return 0
-        return int.from_bytes(self._buffer[:LENGTH_SIZE], "big")
+        if self._length is None:
+            if len(self._buffer) < LENGTH_SIZE:
+                return 0
+            self._length = int.from_bytes(self._buffer[:LENGTH_SIZE], "big")
+        return self._length
 
     def next_frame(self) -> T | None:
         """The next whole frame, None where more bytes are needed. Raises RemoteProtocolError."""
-        if len(self._buffer) < LENGTH_SIZE:
-            return None
-        length = int.from_bytes(self._buffer[:LENGTH_SIZE], "big")
+        length = self.expected
         if length > self.limit:
             raise RemoteProtocolError(f"frame of {length} bytes, limit {self.limit}")
         end = LENGTH_SIZE + length
         if len(self._buffer) < end:
             return None
-        encoded = bytes(self._buffer[LENGTH_SIZE:end])
+        encoded = self._buffer[LENGTH_SIZE:end]
         del self._buffer[:end]
-        self.last_size = length
+        self.last_size, self._length = length, None
         try:
             return self._decoder.decode(encoded)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
