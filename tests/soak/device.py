@@ -134,11 +134,6 @@ class Device:
         if isinstance(error, NotAuthenticated | ServerNotTrusted):
             self._broken(error)
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether all that it said is acknowledged and read."""
-        return self.outgoing.waiting == 0
-
     # --- reading ---------------------------------------------------------------------------------
 
     def _take_event(self, event: EventBody) -> None:
@@ -194,11 +189,14 @@ class Device:
     async def _catch_up(self, connection: Connection) -> None:
         reader = self.reader
         if self._subscribed is not connection:
-            cursor = reader.cursor
+            cursor, acknowledged = reader.cursor, self.outgoing.last_acknowledged
             answer = await connection.request(Subscribe(reader.group, cursor, reader.chain))
             if not isinstance(answer, Subscribed):
                 raise BrokenPromise(f"after entry {cursor} the server's log is another: {answer}")
-            self.outgoing.check_head(answer.head)
+            if answer.head < acknowledged:  # what is acknowledged meanwhile may be behind that head
+                raise BrokenPromise(
+                    f"entry {acknowledged} was acknowledged, and the log ends at {answer.head}"
+                )
             self._subscribed, self._head = connection, max(self._head, answer.head)
         while reader.cursor < self._head:
             cursor = reader.cursor

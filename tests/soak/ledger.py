@@ -94,6 +94,7 @@ class Outgoing:
     def __init__(self) -> None:
         self.posted = 0  # all that were ever made
         self.acknowledged = 0
+        self.last_acknowledged = 0  # the highest seq: no log may end before it
         self._unread: deque[Draft] = deque()  # in the order in which they must be in the log
         self._unacknowledged: dict[int, Draft] = {}  # by count, in order
 
@@ -127,6 +128,7 @@ class Outgoing:
             raise BrokenPromise(f"post {draft.count} was given the places {first} and {seq}")
         if not draft.acknowledged_seq:
             self.acknowledged += 1
+            self.last_acknowledged = max(self.last_acknowledged, seq)
         draft.acknowledged_seq = seq
         self._unacknowledged.pop(draft.count, None)
 
@@ -150,12 +152,6 @@ class Outgoing:
         self._unread.popleft()
         draft.read_seq = entry.seq
         return draft
-
-    def check_head(self, head: int) -> None:
-        """All that was acknowledged is below the end of the log."""
-        last = max((draft.acknowledged_seq for draft in self._unread), default=0)
-        if last > head:
-            raise BrokenPromise(f"entry {last} was acknowledged, and the log ends at {head}")
 
     def _what_is(self, entry: Entry) -> str:
         later = (draft for draft in self._unread if draft.message_id == entry.message_id)

@@ -144,9 +144,11 @@ class Load:
 
 
 def _make_room(store: Store, group: bytes, room: int, members: int) -> list[DeviceIdentity]:
-    now = time.time()
+    now, batch = time.time(), secrets.token_hex(2)
     people = [
-        Person(f"load-{room}-{n}").register(store, token=secrets.token_bytes(TOKEN_SIZE), now=now)
+        Person(f"load-{batch}-{room}-{n}").register(
+            store, token=secrets.token_bytes(TOKEN_SIZE), now=now
+        )
         for n in range(members)
     ]
     first, *others = [person.first for person in people]

@@ -134,16 +134,6 @@ def test_a_post_that_stands_elsewhere_than_acknowledged_is_found_out() -> None:
         side.read(*side.log)
 
 
-def test_a_log_that_ends_before_what_was_acknowledged_is_found_out() -> None:
-    side = Side()
-    first, second = side.post(2)
-    side.outgoing.was_acknowledged(first, 1)
-    side.outgoing.check_head(1)
-    side.outgoing.was_acknowledged(second, 2)
-    with pytest.raises(BrokenPromise):
-        side.outgoing.check_head(1)
-
-
 def test_posts_go_on_from_the_first_that_is_not_acknowledged() -> None:
     side = Side()
     first, second, third = side.post(3)
