@@ -209,7 +209,7 @@ class Poster:
                     "until the room has let it in anew"
                 )
                 self._rooms.halt(self._group_id, Halt.OLDER_COPY, Event.OLDER_COPY, text)
-            case OutOfOrder(count) if count < where.landed:
+            case OutOfOrder(count) if is_waiting and count < where.landed:
                 self._rooms.lost(self._group_id, f"{where.landed - count} of this device's posts")
             case OutOfOrder():
                 self._set_back()  # one before it was refused, or the server lies: it is posted again
