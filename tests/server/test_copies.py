@@ -10,9 +10,12 @@ from pathlib import Path
 
 from coterie.client.seams import LoopClock, PoolThreads, Seams
 from coterie.client.transport import TCP
+from coterie.secret import Secret
+from coterie.server.backup import make_backup
 from coterie.server.check import check
 from coterie.server.database import FILE as DATABASE
 from coterie.server.keys import FILE as SECRETS
+from coterie.server.restore import restore
 from coterie.server.store import Store
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
@@ -85,4 +88,29 @@ async def test_copy_of_the_files_at_any_moment_has_all_that_was_acknowledged_and
         talker.acknowledged = acknowledged
         assert_kept(log_of(target, talker.enrolled.identity.device), talker)
     assert len(copies[0][1]) < len(copies[-1][1]), "it went on meanwhile"
+    seams.threads.close()
+
+
+@asynchronous
+async def test_backup_of_a_server_that_was_killed_holds_all_that_was_acknowledged(
+    tmp_path: Path,
+) -> None:
+    """Nobody has opened the database since: its write-ahead log is as it was left."""
+    seams = Seams(TCP(), PoolThreads(), LoopClock())
+    folder, passphrase = tmp_path / "server", Secret(b"passphrase")
+    async with running(folder) as server:
+        talker = await Talker.join(server, seams)
+        async with talker.connected(server) as connection:
+            stop = asyncio.Event()
+            talking = asyncio.ensure_future(talker.talk(connection, 100, stop))
+            await stop.wait()
+            server.kill()
+            await talking
+        await server.ended()
+    assert (folder / f"{DATABASE}-wal").stat().st_size > 0
+    manifest = make_backup(folder, tmp_path / "backup", passphrase)
+    restore(tmp_path / "backup", tmp_path / "new", passphrase)
+    assert manifest.holdings.entries >= 100
+    assert check(tmp_path / "new").findings == ()
+    assert_kept(log_of(tmp_path / "new", talker.enrolled.identity.device), talker)
     seams.threads.close()
