@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections import OrderedDict
+from functools import lru_cache
 
 from coterie.server.limits import Limits
 
@@ -97,6 +98,7 @@ class Attempts:
         self._remove(key)
 
 
+@lru_cache(1_000)  # each is asked for several times while a connection is made
 def network_of(address: str) -> str:
     """What counts as one address: an IPv4 address, or the /64 network of an IPv6 one."""
     try:

@@ -27,7 +27,9 @@ class Limits:
     frame_timeout_s: float = 120.0  # for a frame above 64 KiB; clients give up then
     request_bytes: int = 256 * 2**20  # of all requests that come in or wait for an answer
     request_bytes_per_account: int = 64 * 2**20  # of them: two of the largest, and room
-    requests_per_second: float = 500.0  # of one device; more are read later
+    requests_per_second: float = (
+        200.0  # of one device, an answer's 64 KiB as one; more are read later
+    )
     posts_per_second: float = 100.0  # of one device, once the burst is used up
     bytes_per_day: int = 2**30  # that one device may post and upload: a disk outlasts a bad day
     rooms_per_day: int = 200  # that one account may make: it can list others in them
@@ -45,10 +47,14 @@ class Limits:
     invites_per_day: int = 100  # that one account may make
 
 
-RATE_BURST_S = 20.0  # of a rate a second may come at once: what was written in a tunnel
+RATE_BURST_S = 20.0  # of posts may come at once: what was written in a tunnel
+REQUESTS_BURST_S = 10.0  # of requests: a client of 1,000 rooms asks for each when it connects
 MAX_BYTES_IN_FLIGHT = 32 * 2**20  # of one connection's requests: more than the largest
 LARGE_FRAME = 64 * 2**10  # bytes; from here on a frame has to be finished in time
-STEPS_PER_TURN = 32  # records and frames of one connection, then the others': about 3 ms
+STEPS_PER_TURN = 16  # records and frames of one connection, then the others': 1 or 2 ms
+STEP_COST = 0.05  # of a request: what the smallest record takes of the processor
+ANSWER_PER_REQUEST = 64 * 2**10  # bytes of an answer that count as a request
+SWITCH_INTERVAL_S = 0.0005  # for which a busy thread holds up the loop; Python's own is 5 ms
 WRITE_BUFFER = 256 * 2**10  # bytes that a slow reader may leave lying before pushes are dropped
 MAX_BUCKETS = 100_000  # keys of one quota that are remembered, 150 bytes each
 SPARE_FILES = 64  # of those that the system allows: for the database, the log and what else is open

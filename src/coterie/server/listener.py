@@ -53,8 +53,12 @@ class Listener:
             or self._per_network[network] > self.max_per_network
         ):
             peer.drop("too many connections")
-        elif self.house.quotas.handshakes.spend(network, now=self.house.clock.monotonic()):
-            peer.drop("too many handshakes")
+            return
+        handshakes, now = self.house.quotas.handshakes, self.house.clock.monotonic()
+        wait_s = handshakes.wait_s(network, now=now)
+        handshakes.take(network, now=now)
+        if wait_s:
+            peer.hold(wait_s)  # dropped at once, it would come again at once
 
     def _lost(self, peer: Peer) -> None:
         network = network_of(peer.address)

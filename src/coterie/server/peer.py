@@ -99,6 +99,7 @@ class Peer(asyncio.Protocol):
         self._exclusive: Request | None = None  # one of them, that changes what may be asked
         self._is_reading = True
         self._is_resting = False  # others are served first
+        self._spent = 0.0  # requests, and what counts as such, not yet paid for
         self._reserved = 0  # bytes of ``house.budget`` for the frame that is coming
         self._frame_due = 0.0  # when that frame must be there
         self._holder = ""  # for whom the budget counts what is reserved and in flight
@@ -130,6 +131,11 @@ class Peer(asyncio.Protocol):
         self._session = Session(self._house, self.address, self, self.number)
         self._end_after(self._limits.handshake_timeout_s, "no handshake in time")
         self._on_made(self)
+
+    def hold(self, delay_s: float) -> None:
+        """Reads nothing for so long: too many came from its address. The time for its handshake passes meanwhile."""
+        self._rest(delay_s)
+        self._update_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Cut or closed. What is under way in the store is finished there, and nobody is told."""
@@ -266,22 +272,33 @@ class Peer(asyncio.Protocol):
         """Takes what there is room for: frames that are there, then the next record. After some it is others' turn."""
         steps = 0
         try:
-            while self._may_take():
-                if steps == limits.STEPS_PER_TURN:
-                    self._rest()
-                    break
-                steps += 1
+            while steps < limits.STEPS_PER_TURN and self._may_take():
                 request = self._frames.next_frame()
                 if request is not None:
                     self._take(request)
-                    continue
-                event = self._channel.next_event() if self._channel is not None else None
-                if event is None:
-                    break
-                self._take_event(event)
+                else:
+                    event = self._channel.next_event() if self._channel is not None else None
+                    if event is None:
+                        break
+                    self._take_event(event)
+                steps += 1
         except RemoteProtocolError as error:
             self.drop(str(error))
+        self._spent += steps * limits.STEP_COST
+        wait_s = self._pay()
+        if wait_s or steps == limits.STEPS_PER_TURN:
+            self._rest(wait_s)
         self._update_reading()
+
+    def _pay(self) -> float:
+        """How long to wait for what was spent. Who asks for too much is not told so: it is read later."""
+        spent, self._spent = self._spent, 0.0
+        if not spent:
+            return 0.0
+        requests, now = self._house.quotas.requests, self._house.clock.monotonic()
+        key = self._session.device or self._session.network
+        requests.take(key, spent, now=now)
+        return requests.wait_s(key, now=now)
 
     def _may_take(self) -> bool:
         return (
@@ -340,8 +357,8 @@ class Peer(asyncio.Protocol):
     def _update_reading(self) -> None:
         if self._stage in (Stage.CLOSING, Stage.OVER):
             return
-        may_read = self._stage is Stage.GREETING or (
-            self._stage is Stage.OPEN and not self._is_resting and self._has_room()
+        may_read = not self._is_resting and (
+            self._stage is Stage.GREETING or (self._stage is Stage.OPEN and self._has_room())
         )
         if may_read != self._is_reading:
             self._is_reading = may_read
@@ -355,6 +372,7 @@ class Peer(asyncio.Protocol):
             case DataReceived(data):
                 self._frames.receive_data(data)
             case Rekeyed(direction):
+                self._spent += 1
                 log.debug("rekeyed", connection=self.number, direction=direction.value)
             case RenewalMessage(payload):
                 self._start(self._renew(payload))
@@ -410,21 +428,13 @@ class Peer(asyncio.Protocol):
         self._in_flight += 1
         self._bytes_in_flight += size
         now = self._house.clock.monotonic()
-        self._slow_down(now)
+        self._spent += 1
         self._exclusive = request if self._session.exclusive(request.body) else None
         if refused is None and isinstance(request.body, Post):  # the most frequent, without a task
             done = partial(self._posted, request, request.body, now, size)
             self._session.post(request.body, done)
         else:
             self._start(self._answer(request, now, size, refused))
-
-    def _slow_down(self, now: float) -> None:
-        """Who asks too fast is read later; he is told nothing, TCP holds him back."""
-        requests = self._house.quotas.requests
-        key = self._session.device or self._session.network
-        if wait_s := requests.wait_s(key, now=now):
-            self._rest(wait_s)
-        requests.take(key, now=now)
 
     async def _answer(
         self, request: Request, began: float, size: int, refused: Failed | None
@@ -465,6 +475,7 @@ class Peer(asyncio.Protocol):
                 duration_ms=round(duration * 1000, 1),
             )
         self._send(frame)
+        self._spent += len(frame) // limits.ANSWER_PER_REQUEST
         self._answered(request, size)
 
     def _answered(self, request: Request, size: int) -> None:

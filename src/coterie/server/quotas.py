@@ -6,7 +6,7 @@ What a quota stands for is in ``limits``. A request that is too fast is refused 
 from collections.abc import Hashable
 
 from coterie.server.buckets import Buckets
-from coterie.server.limits import RATE_BURST_S, Limits
+from coterie.server.limits import RATE_BURST_S, REQUESTS_BURST_S, Limits
 from coterie.wire import frames as f
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
@@ -19,8 +19,9 @@ class Quotas:
 
     def __init__(self, limits: Limits) -> None:
         self.handshakes = Buckets(limits.handshakes_per_second, limits.connections_per_address)
-        self.requests = _rate(limits.requests_per_second)
-        self._posts = _rate(limits.posts_per_second)
+        per_s = limits.requests_per_second
+        self.requests = Buckets(per_s, per_s * REQUESTS_BURST_S)
+        self._posts = Buckets(limits.posts_per_second, limits.posts_per_second * RATE_BURST_S)
         self._bytes = Buckets.over(DAY_S, limits.bytes_per_day)
         self._rooms = Buckets.over(DAY_S, limits.rooms_per_day)
         self._list_changes = Buckets.over(MINUTE_S, limits.list_changes_per_minute)
@@ -62,7 +63,3 @@ class Quotas:
                 return (("invites", self._invites, name, 1),)
             case _:
                 return ()
-
-
-def _rate(per_s: float) -> Buckets:
-    return Buckets(per_s, per_s * RATE_BURST_S)

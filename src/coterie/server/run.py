@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from coterie.server.bus import Bus
 from coterie.server.config import Config
 from coterie.server.folder import data_folder, is_data_folder
 from coterie.server.keys import Keys
-from coterie.server.limits import EXIT_TIMEOUT_S
+from coterie.server.limits import EXIT_TIMEOUT_S, SWITCH_INTERVAL_S
 from coterie.server.listener import Listener
 from coterie.server.open_files import within_open_files
 from coterie.server.seams import PoolThreads, SystemClock, Threads
@@ -43,6 +44,7 @@ class Ready:
 
 def serve(config: Config, ready: Callable[[Ready], None]) -> None:
     """Serves until SIGTERM or SIGINT. Raises StorageError; Unavailable where it cannot listen."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with data_folder(config.data) as folder:
         keys = Keys.open(folder)
         store = Store.open(folder, config.limits)
