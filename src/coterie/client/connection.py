@@ -59,6 +59,7 @@ CONNECT_TIMEOUT_S = 10.0  # for TCP; a host that drops packets would take two mi
 HANDSHAKE_TIMEOUT_S = 10.0  # for three round trips and five milliseconds of work
 REQUEST_TIMEOUT_S = 120.0  # 8 MB, the largest post, on a line of 1 Mbit/s takes 67
 CLOSE_TIMEOUT_S = 2.0  # for what is still to be written
+RENEWAL_TIMEOUT_S = 60.0  # from asking for new keys to the server's yes to the signature under them
 TICK_S = 5.0  # how often these two are looked at, and whether keys are old
 PING_AFTER_S = 30.0  # of quiet in either direction; home routers forget a stream after minutes
 PONG_WITHIN_S = 15.0  # any byte will do
@@ -108,6 +109,7 @@ class Connection:
         self._timer: Timer | None = None
         self._opened_at = self._clock.monotonic()
         self._sent_at = self._received_at = self._rekeyed_at = self._renewed_at = self._opened_at
+        self._renewal_began = 0.0
         self._pinged_at: float | None = None
 
     # Opening
@@ -402,6 +404,10 @@ class Connection:
         if self._pinged_at is None and now - min(self._sent_at, self._received_at) >= PING_AFTER_S:
             self._pinged_at = now
             self._send(Ping(), is_own=True)
+        if self._renewal is not None and now - self._renewal_began >= RENEWAL_TIMEOUT_S:
+            # Staying would leave old keys in use: the next connection has new ones.
+            self._end(Unavailable(f"{self.address} does not renew the connection's keys"))
+            return
         if now - self._rekeyed_at >= self._rotation.rekey_after_s:
             self._rekeyed_at = now
             self._channel.rekey()
@@ -418,6 +424,7 @@ class Connection:
         if self._state is not _State.OPEN or self._channel is None:
             raise self._refusal()
         self._renewal = asyncio.get_running_loop().create_future()
+        self._renewal_began = self._clock.monotonic()
         self._channel.start_renewal()
         self._flush()
 
