@@ -338,6 +338,22 @@ async def test_the_invitation_of_before_shown_again_lets_nobody_in(tmp_path: Pat
         await both_say(house, alice, bobb)
 
 
+@pytest.mark.parametrize("by", ["alice", ""])
+@asynchronous
+async def test_epochs_into_which_one_member_alone_led_us_do_not_keep_us_out(
+    tmp_path: Path, by: str
+) -> None:
+    """Who let bobb in by a dead commit goes on committing in a group of the two, before anybody else speaks."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        await stuck(house, alice, bobb)
+        log = bobb.log
+        ahead = replace(log.group, context=replace(log.group.context, epoch=1_000))
+        bobb.rooms._logs[log.group_id] = replace(log, let_in_by=by, group=ahead)
+        await house.clock.advance(MINUTE_S)
+        assert bobb.log.halt is (Halt.OPEN if by else Halt.STUCK)
+        assert bool(bobb.notices) is (not by)
+
+
 @asynchronous
 async def test_a_group_whose_invitation_breaks_a_rule_is_not_asked(tmp_path: Path) -> None:
     async with pair_in(tmp_path) as (house, _, bobb):

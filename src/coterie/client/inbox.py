@@ -11,13 +11,11 @@ from coterie.client.intent import Change
 from coterie.client.invitation import Invitation, open_invitation
 from coterie.client.key_packages import KeyPackages
 from coterie.client.log import Halt
-from coterie.client.room_policy import room_state_of
 from coterie.client.rooms import Rooms
 from coterie.client.store import Store
 from coterie.client.succession import Succession
 from coterie.errors import RemoteProtocolError, RuleViolation
 from coterie.logs import get_logger, short
-from coterie.mls import Group
 from coterie.wire import frames
 from coterie.wire.frames import FetchInbox, InboxItem
 
@@ -89,7 +87,7 @@ class Inbox:
                     self._store.put(_TAKEN, number)
                 self._rooms.on_succession()
                 return False
-            self._check_new(item.group, group)
+            self._check_new(item.group, invitation)
         except RemoteProtocolError as error:
             log.info(
                 "welcome-refused", group=short(item.group), size=len(item.welcome), rule=str(error)
@@ -118,11 +116,11 @@ class Inbox:
             return False
         return self._rooms.group_of(invitation.room_id) is not None
 
-    def _check_new(self, said: bytes, group: Group) -> None:
+    def _check_new(self, said: bytes, invitation: Invitation) -> None:
         """ "A Welcome is refused for a group that the device was in, unless its epoch is higher …; and for a room it
         knows, unless a successor followed in that room's log names the group." (PROTOCOL.md section 2)
         """
-        group_id, room_id = group.group_id, room_state_of(group).room_id
+        group_id, room_id = invitation.group.group_id, invitation.room_id
         if said != group_id:
             raise RuleViolation("welcome-group", "the server names another group")
         if group_id in self._rooms:
@@ -130,7 +128,10 @@ class Inbox:
             if room_id != self._rooms.room_id(group_id):
                 raise RuleViolation("welcome-room", "the group is known as another room")
             here = self._rooms.log(group_id)
-            if group.epoch <= here.group.epoch:
+            # Epochs into which one member alone led this device were never the group's; and what uses up a key
+            # package is no replay.
+            was_there = not here.let_in_by or invitation.is_last_resort
+            if was_there and invitation.group.epoch <= here.group.epoch:
                 raise RuleViolation("welcome-epoch", "the device was in that epoch already")
             # Its log was read to the head: whoever was added anew has read there that he was removed. Else a member
             # could put another group in this one's place, with whom he likes in it.
