@@ -15,7 +15,7 @@ from coterie.client.database import Database
 from coterie.client.intent import Change, Leave, Say
 from coterie.client.log import GroupLog, Halt, Step
 from coterie.client.room_policy import ROOM_POLICY
-from coterie.client.store import KnownAccount, Store, TimelineRow
+from coterie.client.store import HeldWelcome, KnownAccount, Store, TimelineRow
 from coterie.identity import Pin, PinnedHow
 from coterie.mls import rows
 from coterie.secret import Secret
@@ -479,3 +479,37 @@ def test_everything_is_there_after_closing_and_opening(path: Path) -> None:
     disk.store = store
     disk.check()
     store.close()
+
+
+# --- invitations that wait for a successor ----------------------------------------------------
+
+
+def test_of_an_accounts_invitations_for_a_room_the_newest_is_held(store: Store) -> None:
+    first, second, others = (
+        HeldWelcome(bytes([n]) * 16, ROOM, key, b"welcome %d" % n)
+        for n, key in ((1, b"a" * 32), (2, b"a" * 32), (3, b"b" * 32))
+    )
+    for held in (first, others, second):
+        store.hold_welcome(held)
+    assert sorted(store.held_welcomes(ROOM), key=lambda h: h.group_id) == [second, others]
+    assert store.held_welcomes(b"?" * 16) == []
+    assert store.size_of_held_welcomes() == (2, 18)
+    assert store.is_held(second.group_id)
+    store.drop_held_welcome(second.group_id)
+    assert not store.is_held(second.group_id)
+
+
+def test_group_that_is_prepared_is_told_from_those_in_which_rooms_live(store: Store) -> None:
+    _, (alice, _) = new_room("alice", "bobb")
+    store.save_log(None, alice.log, ROOM, is_current=False)
+    assert store.prepared_groups() == {alice.group.group_id}
+    store.save_log(alice.log, alice.log, ROOM)
+    assert store.prepared_groups() == set()
+
+
+def test_successor_and_what_a_person_said_to_it_are_kept(store: Store) -> None:
+    _, (alice, _) = new_room("alice", "bobb")
+    log = replace(alice.log, successor=b"N" * 16, successor_by="bobb", agreed=True, declined=True)
+    store.save_log(None, log, ROOM)
+    ((_, loaded),) = store.load_logs(ROOM_POLICY)
+    assert replace(loaded, group=log.group) == log

@@ -13,7 +13,9 @@ from coterie.client import log as logs
 from coterie.client.happening import Event
 from coterie.client.intent import Change, Newcomer
 from coterie.client.log import Halt
-from coterie.errors import InvalidInput
+from coterie.client.store import HeldWelcome
+from coterie.client.succession import MAX_HELD
+from coterie.errors import InvalidInput, Unavailable
 from coterie.secret import Secret
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
@@ -292,6 +294,44 @@ async def test_nothing_of_the_old_group_is_left_when_the_room_has_gone_on(tmp_pa
 
 
 @asynchronous
+async def test_renewal_that_lets_nobody_in_comes_to_nothing_and_says_so(tmp_path: Path) -> None:
+    """The commit is refused for good: whom it adds the restored server does not know."""
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, _ = people
+        old = alice.log.group_id
+        refused = f.Failed(f.Code.NOT_FOUND, "1 of those to be added are unknown or revoked")
+        house.lies_to("alice", f.Post, refused)
+        error = await error_of(passing(house.clock, asking(alice, api.RenewRoom("ops"))))
+        assert isinstance(error, Unavailable)
+        assert "came to nothing" in str(error)
+        house.tells_the_truth()
+        assert list(alice.rooms) == [old]
+        await renewed(house, alice)
+        assert old not in alice.rooms
+
+
+@asynchronous
+async def test_stuck_device_that_refuses_the_new_group_asks_to_be_let_in_anew(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, bobb, carol = people
+        eve = house.person("eve")
+        async with eve.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages, "eve")) == PARTS)
+            break_keys(bobb)
+            carol.rooms.enqueue(carol.log.group_id, Change())
+            await waited(house, lambda: bobb.log.halt is Halt.STUCK)
+            await _renew_with(alice, ["bobb", "eve"])
+            await waited(house, lambda: bobb.log.declined)
+            await carol.say("carol stays too")  # which tells in which epoch
+            await waited(house, lambda: bobb.log.halt is Halt.OPEN, most_s=300)
+            await bobb.say("still with carol")
+            await waited(house, lambda: carol.log.cursor == bobb.log.cursor)
+            assert (await carol.texts())[-1] == "still with carol"
+
+
+@asynchronous
 async def test_log_that_the_server_has_again_goes_on_without_a_successor(tmp_path: Path) -> None:
     """The operator had taken the wrong backup at first."""
     async with room_in(tmp_path, "alice", "bobb") as (house, people):
@@ -377,6 +417,9 @@ async def test_group_with_a_stranger_in_it_is_refused_even_where_the_log_was_los
             await house.clock.advance(30.0)
             assert bobb.log.group_id == old
             assert "eve in it, who are not in the room" in await last_line(bobb)
+            assert not bobb.log.goes_on
+            error = await error_of(passing(house.clock, asking(bobb, api.FollowRoom("ops"))))
+            assert isinstance(error, Unavailable)
 
 
 async def _renew_with(admin: Person, names: list[str]) -> None:
@@ -408,7 +451,7 @@ async def test_invitation_to_a_second_group_waits_unseen_until_a_successor_names
         assert (await bobb.room()).group == old.hex()
         await bobb.say("still here")
         house.tells_the_truth()
-        await waited(house, lambda: bool(bobb.log.successor), most_s=1_000)
+        await waited(house, lambda: bool(bobb.log.successor), most_s=200)
         assert bobb.log.group_id == old  # nothing is lost here: his person is asked
         await passing(house.clock, asking(bobb, api.FollowRoom("ops")))
         await all_moved(house, people, old)
@@ -417,7 +460,7 @@ async def test_invitation_to_a_second_group_waits_unseen_until_a_successor_names
 
 def _withholding_successors(body: f.RequestBody, name: str) -> f.ReplyBody | None:
     if isinstance(body, f.Post) and body.kind is f.Kind.SUCCESSOR:
-        return f.Failed(f.Code.WAIT, "not now", wait_s=600.0)
+        return f.Failed(f.Code.WAIT, "not now", wait_s=60.0)
     return None
 
 
@@ -438,6 +481,25 @@ async def test_invitation_of_a_member_who_is_no_admin_to_a_second_group_is_refus
         assert "second group for a room that is known" in alice.notices[-1]
         assert not alice.rooms.has_held_welcome(old)
         assert list(alice.rooms) == [old]
+
+
+@asynchronous
+async def test_no_more_invitations_are_held_than_could_be_right(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        assert bobb.running is not None
+        store, old = bobb.running.store, bobb.log.group_id
+        with store.transaction():
+            for number in range(MAX_HELD):
+                ids = number.to_bytes(16, "big")
+                store.hold_welcome(HeldWelcome(ids, ids, b"a" * 32, b"welcome"))
+        house.lie = _withholding_successors
+        await _renew_with(alice, ["bobb"])
+        await waited(house, lambda: bool(bobb.notices))
+        assert "welcome-held" in bobb.notices[-1]
+        assert not bobb.rooms.has_held_welcome(old)
+        house.tells_the_truth()
+        await waited(house, lambda: not alice.rooms.has_posts, most_s=200)
 
 
 @asynchronous

@@ -91,6 +91,7 @@ class GroupLog:
     successor: bytes = b""  # the group in which the room goes on: the first one that verified
     successor_by: str = ""  # the admin who said so
     agreed: bool = False  # the person goes on there
+    declined: bool = False  # that group was looked at, and is not what the room was
     let_in_by: str = ""  # whose commit added us, until an entry of another account has opened
 
     @property
@@ -111,7 +112,8 @@ class GroupLog:
     @property
     def goes_on(self) -> bool:
         """ "A client follows unasked only if it is itself stuck or its log was lost; any other asks its person." """
-        return bool(self.successor) and (self.agreed or self.halt in (Halt.STUCK, Halt.LOST))
+        wants = self.agreed or self.halt in (Halt.STUCK, Halt.LOST)
+        return bool(self.successor) and wants and not self.declined
 
 
 @dataclass(frozen=True, slots=True)

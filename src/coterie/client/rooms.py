@@ -29,7 +29,7 @@ from coterie.client.room_policy import (
 from coterie.client.room_state import RoomState
 from coterie.client.store import Store, TimelineRow
 from coterie.client.timeline import row_of
-from coterie.errors import CoterieError, InvalidInput, Refused, RuleViolation
+from coterie.errors import CoterieError, InvalidInput, Refused, RuleViolation, Unavailable
 from coterie.logs import get_logger, short
 from coterie.mls import DEFAULT_SUITE, Extension, Group, Lifetime, suite_of
 from coterie.mls.extension import ExtensionType
@@ -241,7 +241,15 @@ class Rooms:
     def agree(self, group_id: bytes) -> None:
         """The person wants to go on where the successor says."""
         old = self._logs[group_id]
-        self._save(old, Step(replace(old, agreed=True)))
+        self._save(old, Step(replace(old, agreed=True, declined=False)))
+
+    def stay(self, group_id: bytes, reason: str) -> None:
+        """The group that the successor names is not what the room was: this device does not go there by itself."""
+        old = self._logs[group_id]
+        line = Line(old.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, reason)
+        self._save(old, Step(replace(old, declined=True), (line,)))
+        if self.is_outside(group_id):
+            self.on_outside(group_id)
 
     def go_on(
         self, group_id: bytes, new: GroupLog, by: str, used: Callable[[], None] = lambda: None
@@ -252,7 +260,13 @@ class Rooms:
         """
         old, room_id = self._logs[group_id], self._room_ids[group_id]
         waiting = tuple(replace(out, sealed=None) for out in old.outbox if out.intent != Change())
-        moved = replace(new, outbox=(*new.outbox, *waiting), forks=old.forks)
+        is_forked = new.halt is Halt.OPEN and not all(old.forks.values())
+        moved = replace(
+            new,
+            outbox=(*new.outbox, *waiting),
+            forks=old.forks,  # still a person's to acknowledge
+            halt=Halt.FORKED if is_forked else new.halt,
+        )
         text = f"the room goes on in the group that {old.successor_by} made"
         line = Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, text)
 
@@ -266,14 +280,9 @@ class Rooms:
                 if held.group_id != new.group_id:
                     self._store.decline(held.group_id)
 
-        was_prepared = new.group_id in self._prepared
+        known = self._logs.get(new.group_id)
+        self._save(known, Step(moved, (line,)), room_id, before=before, met_by=by, is_shown=True)
         self._prepared.discard(new.group_id)
-        try:
-            known = self._logs.get(new.group_id)
-            self._save(known, Step(moved, (line,)), room_id, before=before, met_by=by)
-        except BaseException:
-            self._prepared |= {new.group_id} if was_prepared else set()
-            raise
         del self._logs[group_id], self._room_ids[group_id]
         self._moved[group_id] = new.group_id
         for mover in self._movers.pop(room_id, []):
@@ -294,13 +303,18 @@ class Rooms:
         devices = {leaf_identity(m.leaf_node).device for m in self._logs[group_id].group.members()}
         return tuple(sorted(devices - {self._account.device}))
 
-    def abandon(self, group_id: bytes) -> None:
-        """A prepared group in which no room goes on. It is not joined again."""
+    def abandon(self, group_id: bytes, *, is_late: bool) -> None:
+        """A prepared group in which no room goes on, since another's was first or it came to nothing."""
         with self._store.transaction():
             self._store.forget_log(group_id)
             self._store.decline(group_id)
         self._prepared.discard(group_id)
+        room_id = self._room_ids[group_id]
         del self._logs[group_id], self._room_ids[group_id]
+        for mover in [] if is_late else self._movers.pop(room_id, []):
+            if not mover.done():
+                hint = "begin it again"
+                mover.set_exception(Unavailable("the new group came to nothing", hint=hint))
 
     def moved(self, room_id: bytes) -> "asyncio.Future[bytes]":
         """The group in which the room goes on, once it does."""
@@ -463,11 +477,12 @@ class Rooms:
         before: Callable[[], None] = lambda: None,
         met_by: str | None = None,  # the account that may have brought others in
         has_entry: bool = False,
+        is_shown: bool | None = None,  # as before
     ) -> None:
         """One transaction; only then is it so in memory, and only then is anybody told."""
         new, now = step.log, self._now()
         room_id = room_id or self._room_ids[new.group_id]
-        is_shown = new.group_id not in self._prepared
+        is_shown = new.group_id not in self._prepared if is_shown is None else is_shown
         rows: list[TimelineRow] = []
         with self._store.transaction():
             before()

@@ -98,6 +98,7 @@ class _LogRow(msgspec.Struct, frozen=True, array_like=True):
     successor: bytes = b""
     successor_by: str = ""
     agreed: bool = False
+    declined: bool = False
     let_in_by: str = ""
 
 
@@ -226,6 +227,7 @@ class Store:
             new.successor,
             new.successor_by,
             new.agreed,
+            new.declined,
             new.let_in_by,
         )
         self._db.execute(
@@ -288,6 +290,7 @@ class Store:
                     row.successor,
                     row.successor_by,
                     row.agreed,
+                    row.declined,
                     row.let_in_by,
                 ),
             )

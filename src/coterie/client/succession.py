@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from coterie.client import log as logs
 from coterie.client.device import Enrolled
-from coterie.client.happening import Event
 from coterie.client.intent import Change, Newcomer, Succeed
 from coterie.client.invitation import Invitation, open_invitation
 from coterie.client.key_packages import KeyPackages
@@ -82,8 +81,9 @@ class Succession:
         return found
 
     def abandon(self, group_id: bytes) -> None:
-        """Nothing is left of a prepared group; who waits for it is told by the room's present log."""
-        self._rooms.abandon(group_id)
+        """Nothing is left of a prepared group."""
+        present = self._rooms.prepared()[group_id]
+        self._rooms.abandon(group_id, is_late=bool(self._rooms.log(present).successor))
 
     def announce(self) -> None:
         """Posts the successors of the groups that have their members by now."""
@@ -146,7 +146,7 @@ class Succession:
             check_goes_on(here.group, invitation.group)
         except RemoteProtocolError as error:
             text = f"this device does not go on in the group that {here.successor_by} made: {error}"
-            self._rooms.tell(group_id, Event.MOVED, text)
+            self._rooms.stay(group_id, text)
             self._store.drop_held_welcome(held.group_id)
             return None
         new = logs.join(invitation.group, self._account.device, invitation.begins, self._now())

@@ -189,6 +189,11 @@ class Sync:
     def _ended(self, group_id: bytes, rejoiner: Rejoiner) -> None:
         if self._rejoiners.get(group_id) is rejoiner:
             del self._rejoiners[group_id]
+            is_on = self._connection is not None and self._connection.is_open
+            if is_on and self._rooms.is_outside(
+                group_id
+            ):  # again: where the room goes on it does not go
+                self._rejoin(group_id)
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
