@@ -26,6 +26,7 @@ from tests.simulation.network import Network, Trace
 from tests.simulation.seams import Clock, Threads
 
 FAST = 1  # the suite that RFC 9420 makes mandatory
+FOLLOWING = (Halt.OPEN, Halt.JOINING, Halt.FORKED)
 SOON_S = 120.0  # what is due by then is part of settling
 
 
@@ -187,18 +188,22 @@ class Device:
         ((found,),) = self._database.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
         return int(found)
 
-    def unsettled(self, group_id: bytes, head: int) -> str:
+    def cursor(self, group_id: bytes) -> int | None:
+        """Up to where it has read, where it still reads."""
+        if not self.has(group_id) or self.log(group_id).halt not in FOLLOWING:
+            return None
+        return self.log(group_id).cursor
+
+    def unsettled(self, group_id: bytes) -> str:
         """What is still to come there; empty where nothing is."""
         if self.running is None or not self.running.sync.caught_up.is_set():
             return "not connected and caught up"
         if not self.has(group_id):
             return ""
         log = self.log(group_id)
-        if log.halt not in (Halt.OPEN, Halt.JOINING, Halt.FORKED):
+        if log.halt not in FOLLOWING:
             return ""
         due_at = commit_due_at(log, self.clock.now() if log.group.standing else None)
-        if log.cursor != head:
-            return f"has read {log.cursor} of {head}"
         if log.outbox:
             return f"{len(log.outbox)} posts wait"
         if not log.can_send:

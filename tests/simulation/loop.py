@@ -11,10 +11,10 @@ import zlib
 from asyncio import Handle, TimerHandle
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar, TypeVarTuple
 
+MOST_WAITS = 20  # in the handlers of one task; each is cut short like the first
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -78,10 +78,12 @@ class NumberedTask(asyncio.Task[Any]):
         if self.done():
             return
         self._log_destroy_pending = False  # it is meant to be
-        with suppress(
-            Died, RuntimeError
-        ):  # it tried to write, or to wait for something: it is dead
-            copy_context().run(self._close)
+        for _ in range(MOST_WAITS):
+            try:
+                copy_context().run(self._close)
+            except (Died, RuntimeError):  # it tried to write, or to wait for something: it is dead
+                continue
+            return
 
     def _close(self) -> None:
         _PARTY.set(self.party)
@@ -124,6 +126,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             result: T = main.result()
             return result
         finally:
+            for task in sorted(asyncio.all_tasks(self), key=hash):
+                if isinstance(task, NumberedTask):
+                    task.forget()
             self._ready.clear()
             self._timers.clear()
             asyncio._set_running_loop(None)

@@ -173,20 +173,21 @@ class Server:
         self.network.died(self.party)
         self.store.close()
 
+    def head(self, group_id: bytes) -> int:
+        """Of a log, as far as it is durable."""
+        head = select(schema.group.c.head).where(schema.group.c.group_id == group_id)
+        with self.store.reading.connection() as connection:
+            return connection.scalar(head) or 0
+
     def entries(self, group_id: bytes) -> tuple[f.Entry, ...]:
         """The whole log as it is durable."""
-        return read_log(self.store, group_id)
-
-
-def read_log(store: TwinStore, group_id: bytes) -> tuple[f.Entry, ...]:
-    """All entries, whoever may read them."""
-    c = schema.entry.c
-    with store.reading.connection() as connection:
-        rows = connection.execute(
-            select(c.seq, c.kind, c.device, c.message_id, c.body)
-            .where(c.group_id == group_id)
-            .order_by(c.seq)
-        )
-        return tuple(
-            f.Entry(seq, f.Kind(k), device, mid, body) for seq, k, device, mid, body in rows
-        )
+        c = schema.entry.c
+        with self.store.reading.connection() as connection:
+            rows = connection.execute(
+                select(c.seq, c.kind, c.device, c.message_id, c.body)
+                .where(c.group_id == group_id)
+                .order_by(c.seq)
+            )
+            return tuple(
+                f.Entry(seq, f.Kind(k), device, mid, body) for seq, k, device, mid, body in rows
+            )

@@ -92,8 +92,7 @@ class World:
     @property
     def head(self) -> int:
         """Of the room's log, as far as it is durable."""
-        entries = self.server.entries(self.group_id) if self.server.is_up else ()
-        return len(entries)
+        return self.server.head(self.group_id) if self.server.is_up else 0
 
     def trace(self, who: str, text: str) -> None:
         """Names and sizes, never bytes."""
@@ -194,11 +193,15 @@ class World:
 
     def unsettled(self) -> str:
         """What is still to come; empty where nothing is."""
-        head = self.head
         for device in self.devices.values():
-            what = device.unsettled(self.group_id, head)
+            what = device.unsettled(self.group_id)
             if what:
                 return f"{device.name}: {what}"
+        head = self.head
+        for device in self.devices.values():
+            here = device.cursor(self.group_id)
+            if here is not None and here != head:
+                return f"{device.name}: has read {here} of {head}"
             inbox, _ = self.server.store.reading.inbox(device.account.device, 0)
             if inbox.items:
                 return f"{device.name}: {len(inbox.items)} items in the inbox"
