@@ -1,10 +1,17 @@
 """``--keylog`` and ``COTERIE_KEYLOG``: a warning that somebody sees, or nothing."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from coterie.cli import output
+from coterie.cli.engine import Engine
+from coterie.client import backend
+from coterie.client.local import Remote
+from coterie.secret import Secret
+from tests.asynchronous import asynchronous
 from tests.cli.fakes import Runs
 
 
@@ -65,3 +72,24 @@ def test_file_that_others_can_read_ends_the_command(run: Runs, tmp_path: Path) -
 def test_nobody_is_warned_who_has_not_asked(run: Runs) -> None:
     assert run("status").err == ""
     assert run.engine.key_log is None
+
+
+@asynchronous
+async def test_who_asks_while_another_process_has_the_connection_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That process makes the connection, so this one has no keys to write."""
+
+    @asynccontextmanager
+    async def open_backend(folder: Path, **_: object) -> AsyncIterator[Remote]:
+        yield Remote(folder / "socket")
+
+    monkeypatch.setattr(backend, "open_backend", open_backend)
+    engine = Engine()
+    async with engine.open_backend(tmp_path, lambda: Secret(b"")):
+        pass
+    assert capsys.readouterr().err == ""
+    engine.start_key_log(tmp_path / "keys")
+    async with engine.open_backend(tmp_path, lambda: Secret(b"")):
+        pass
+    assert "another process's" in capsys.readouterr().err

@@ -1,9 +1,12 @@
 """What the commands of a client set in motion. All of it is imported when used, so that ``--help`` stays quick."""
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from coterie.cli import output
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -43,14 +46,24 @@ class Engine:
     def open_backend(
         self, folder: "Path", passphrase: "Passphrase"
     ) -> "AbstractAsyncContextManager[Backend]":
-        """The profile, opened here or by the process that holds it: that one makes the connection, and logs its keys.
+        """The profile, opened here or by the process that holds it. Raises InvalidInput for a senseless environment."""
+        return self._open_backend(folder, passphrase)
 
-        Raises InvalidInput where the environment makes no sense.
-        """
+    @asynccontextmanager
+    async def _open_backend(
+        self, folder: "Path", passphrase: "Passphrase"
+    ) -> "AsyncIterator[Backend]":
         from coterie.client.backend import open_backend
+        from coterie.client.local import Remote
         from coterie.client.transport import real_seams
 
-        return open_backend(folder, passphrase=passphrase, seams=real_seams(self.key_log))
+        seams = real_seams(self.key_log)
+        async with open_backend(folder, passphrase=passphrase, seams=seams) as backend:
+            if self.key_log is not None and isinstance(backend, Remote):
+                output.note(
+                    "the connection is another process's, and its keys are not written here"
+                )
+            yield backend
 
     async def join(
         self,
