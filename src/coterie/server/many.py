@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    CursorResult,
     Dialect,
+    Executable,
     Table,
-    UpdateBase,
     and_,
     bindparam,
     column,
@@ -39,20 +40,37 @@ class _Driver:
         return row if self._names is None else dict(zip(self._names, row, strict=True))
 
 
-class Write:
-    """An insert or update. A row is a tuple in the order of ``names``."""
+class _Statement:
+    """One whose parameters are a tuple in the order of ``names``."""
 
-    def __init__(self, statement: UpdateBase, names: Sequence[str]) -> None:
+    def __init__(self, statement: Executable, names: Sequence[str]) -> None:
         self._statement, self._names = statement, names
         self._drivers: dict[str, _Driver] = {}
 
+    def _driver(self, dialect: Dialect) -> _Driver:
+        driver = self._drivers.get(dialect.name)
+        if driver is None:
+            driver = _Driver(_compiled(self._statement, dialect), self._names)
+            self._drivers[dialect.name] = driver
+        return driver
+
+
+class Write(_Statement):
+    """An insert or update."""
+
     def run(self, connection: Connection, rows: Iterable[Row]) -> None:
         """Once for each row; one round trip."""
-        driver = self._drivers.get(connection.dialect.name)
-        if driver is None:
-            driver = _Driver(_compiled(self._statement, connection.dialect), self._names)
-            self._drivers[connection.dialect.name] = driver
+        driver = self._driver(connection.dialect)
         connection.exec_driver_sql(driver.text, list(map(driver.parameters, rows)))
+
+
+class Read(_Statement):
+    """A query for many rows, which come as the driver gives them."""
+
+    def run(self, connection: Connection, row: Row) -> CursorResult[Any]:
+        """What it finds for these parameters."""
+        driver = self._driver(connection.dialect)
+        return connection.exec_driver_sql(driver.text, driver.parameters(row))
 
 
 class Lookup:

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select
 
 from coterie.server import schema
 from coterie.server.accounts import check_registration
 from coterie.server.database import mapped
 from coterie.server.delivery import NOT_MEMBER
 from coterie.server.directory import count_key_packages
+from coterie.server.many import Read
 from coterie.wire import chain as log_chain
 from coterie.wire import limits
 from coterie.wire.frames import (
@@ -133,7 +135,7 @@ class Reading:
                 )
             if here == chain:
                 return Subscribed(seen.last, seen.count), seen.is_listed
-            found = _entries(connection, group_id, 0, seen.last, Kind.SUCCESSOR)
+            found = _successors(connection, group_id, seen.last)
             return Diverged(seen.last, tuple(_bounded(found))), False
 
     def groups_of(self, device: bytes) -> Groups:
@@ -204,16 +206,32 @@ def _bounded(entries: Iterator[Entry]) -> Iterator[Entry]:
         yield entry
 
 
-def _entries(
-    connection: Connection, group_id: bytes, after: int, last: int, kind: Kind | None = None
-) -> Iterator[Entry]:
-    c = schema.entry.c
-    query = (
-        select(c.seq, c.kind, c.device, c.message_id, c.body)
-        .where(c.group_id == group_id, c.seq > after, c.seq <= last)
-        .order_by(c.seq)
+def _entries(connection: Connection, group_id: bytes, after: int, last: int) -> Iterator[Entry]:
+    found = _ENTRIES.run(connection, (group_id, after, last))
+    for part in found.partitions(_PART):
+        for seq, kind, device, message_id, body in part:
+            yield Entry(seq, _KINDS[kind], device, message_id, body)
+
+
+def _successors(connection: Connection, group_id: bytes, last: int) -> Iterator[Entry]:
+    query = select(*_ENTRY).where(_E.group_id == group_id, _E.seq <= last)
+    for seq, kind, device, message_id, body in connection.execute(
+        query.where(_E.kind == Kind.SUCCESSOR).order_by(_E.seq)
+    ):
+        yield Entry(seq, _KINDS[kind], device, message_id, body)
+
+
+_PART = 8  # rows taken from the database at a time: more are no faster, and each can be MAX_BODY
+_KINDS = {kind.value: kind for kind in Kind}
+_E = schema.entry.c
+_ENTRY: tuple[ColumnElement[Any], ...] = (_E.seq, _E.kind, _E.device, _E.message_id, _E.body)
+_ENTRIES = Read(
+    select(*_ENTRY)
+    .where(
+        _E.group_id == bindparam("b_group"),
+        _E.seq > bindparam("b_after"),
+        _E.seq <= bindparam("b_last"),
     )
-    if kind is not None:
-        query = query.where(c.kind == kind)
-    for seq, number, device, message_id, body in connection.execute(query):
-        yield Entry(seq, Kind(number), device, message_id, body)
+    .order_by(_E.seq),
+    ("b_group", "b_after", "b_last"),
+)
