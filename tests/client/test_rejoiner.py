@@ -133,7 +133,10 @@ async def test_the_private_keys_of_the_proposal_are_gone_once_it_is_in(tmp_path:
         await stuck(house, alice, bobb)
         await is_in(house, bobb)
         assert one_time() == before
-        assert bobb.running.store.rejoin(bobb.log.group_id) is None
+        kept = bobb.running.store.rejoin(bobb.log.group_id)
+        assert kept is not None
+        assert kept.asked is None
+        assert kept.ended is not None
 
 
 # --- an older copy -----------------------------------------------------------------------------
@@ -257,21 +260,34 @@ async def test_a_proposal_that_commits_keep_passing_over_is_made_later_and_later
                 await stuck(house, alice, bobb)
             for _ in range(6 * 12):
                 await house.clock.advance(5 * MINUTE_S)
-                post_junk(house, alice, bobb.log.group_id)
+                post_junk(house, alice, bobb.log.group_id, f.Kind.COMMIT)
                 house.connection("bobb").tell(f.LogGrew(bobb.log.group_id, (), 0))
         assert 6 <= len({post.message_id for post in proposals(house, "bobb")}) <= 12
         assert len(house.asked(f.Post, "bobb")) < 40
 
 
-def post_junk(house: House, person: Person, group_id: bytes) -> None:
-    """A commit that is dead, past the person's own client."""
+def post_junk(house: House, person: Person, group_id: bytes, kind: f.Kind) -> None:
+    """An entry that is dead, past the person's own client."""
     shared, device = house.shared, person.account.device
     first = chain.first(group_id)
     seen, _ = shared.store.reading.subscribe(group_id, device, 0, first)
     assert isinstance(seen, f.Subscribed)
-    post = f.Post(group_id, f.Kind.COMMIT, token_bytes(16), seen.count + 1, seen.head, b"junk")
+    post = f.Post(group_id, kind, token_bytes(16), seen.count + 1, seen.head, b"junk")
     answer = shared.store.do(lambda t: t.logs.post(post, device), house.clock.now())
     assert isinstance(answer, f.Accepted)
+
+
+@asynchronous
+async def test_two_copies_that_push_each_other_out_do_so_later_and_later(tmp_path: Path) -> None:
+    """Somebody cloned a machine, and both run."""
+    async with pair_in(tmp_path) as (house, _, bobb):
+        group_id = bobb.log.group_id
+        for _ in range(4 * 60):
+            if bobb.log.halt is Halt.OPEN:
+                post_junk(house, bobb, group_id, f.Kind.MESSAGE)
+                house.connection("bobb").tell(f.LogGrew(group_id, (), 0))
+            await house.clock.advance(MINUTE_S)
+        assert 4 <= len(proposals(house, "bobb")) <= 16
 
 
 @asynchronous

@@ -6,10 +6,12 @@ PROTOCOL.md section 2, "Stuck". What a proposal is and when it lapses is ``rejoi
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from coterie.client.connection import Connection
 from coterie.client.device import Enrolled
 from coterie.client.key_packages import KeyPackages
+from coterie.client.log import Halt
 from coterie.client.patience import Patience
 from coterie.client.rejoin import Asked, Rejoin
 from coterie.client.rooms import Rooms
@@ -39,6 +41,7 @@ log = get_logger()
 LOOKED_AT = 100  # of the newest entries, on a new connection: they tell the epoch
 RETRY_AFTER_S = 10.0  # what failed or was refused; doubled each time
 MOST_RETRY_S = 3600.0
+QUIET_AFTER_S = 86_400.0  # since an older copy was let in: what comes then is another accident
 
 _FOR_GOOD = frozenset({Code.TOO_LARGE, Code.MALFORMED})
 
@@ -64,14 +67,24 @@ class Rejoiner:
         self._connection = connection
         self._clock = clock
         self._look = look
-        asked, attempts = store.rejoin(group_id) or (None, 0)
-        self._rejoin = Rejoin(group_id, account.device, asked, attempts)
+        self._rejoin = self._kept(group_id)
         self._count = 0  # posts of this device that the server has
         self._head = 0  # up to which there is something to read, as far as we were told
         self._must_fetch = False
         self._not_before = 0.0  # monotonic: nothing is posted before it
         self._patience = Patience(RETRY_AFTER_S, MOST_RETRY_S)
         self._wake = asyncio.Event()
+
+    def _kept(self, group_id: bytes) -> Rejoin:
+        """From an earlier connection. Where two copies of a profile push each other out, it goes on ever later."""
+        fresh, kept = Rejoin(group_id, self._account.device), self._store.rejoin(group_id)
+        if kept is None:
+            return fresh
+        if kept.ended is not None:
+            is_copy = group_id in self._rooms and self._rooms.log(group_id).halt is Halt.OLDER_COPY
+            if not is_copy or self._clock.now() - kept.ended > QUIET_AFTER_S:
+                return fresh
+        return replace(fresh, asked=kept.asked, attempts=kept.attempts)
 
     @property
     def _group_id(self) -> bytes:
@@ -107,7 +120,8 @@ class Rejoiner:
                 return
             if self._is_outside:
                 await sleep(self._clock, self._patience.next_s())
-        self._store.end_rejoin(self._group_id)
+        with self._store.transaction():
+            self._store.end_rejoin(self._group_id, self._clock.now())
 
     async def _follow(self) -> None:
         await self._begin()
@@ -127,9 +141,9 @@ class Rejoiner:
         seen = await self._connection.call(request, Subscribed)
         self._count, self._head = seen.count, seen.head
         begin = max(0, seen.head - LOOKED_AT)
-        kept = Rejoin(
-            self._group_id, self._account.device, self._rejoin.asked, self._rejoin.attempts, begin
-        ).accepted(0)  # it is posted again, since an answer alone moves nothing
+        kept = replace(self._rejoin, cursor=begin, heard=()).accepted(
+            0
+        )  # it is posted again, since an answer alone moves nothing
         if kept.asked is not None and kept.asked.after < begin:
             kept = kept.refused()  # what became of it is older than what we look at
         self._set(kept)
@@ -174,7 +188,9 @@ class Rejoiner:
             self._key_packages.keep(bundle, self._clock.now())
             self._store.save_rejoin(self._group_id, asked_for.asked, asked_for.attempts)
 
-        self._rooms.ask_anew(self._group_id, keep, is_first=asked_for.attempts == 0)
+        before = self._store.rejoin(self._group_id)
+        is_first = before is None or before.ended is not None
+        self._rooms.ask_anew(self._group_id, keep, is_first=is_first)
         self._rejoin = asked_for
         log.info("rejoin-asked", group=short(self._group_id), attempts=asked_for.attempts)
         return asked_for.asked

@@ -199,13 +199,14 @@ class Rooms:
         dropped = tuple(Dropped(out.ticket, reason) for out in waiting if out.ticket not in kept)
 
         lines: tuple[Line, ...] = ()
-        if self._store.rejoin(group.group_id) is not None:
+        asking = self._store.rejoin(group.group_id)
+        if asking is not None and asking.ended is None:
             text = "this device was let in anew: what was said since it last read here stays closed to it"
             lines = (Line(begins.seq, bytes(MESSAGE_ID_SIZE), Event.REJOINED, text),)
 
         def before() -> None:
             used()
-            self._store.end_rejoin(group.group_id)
+            self._store.end_rejoin(group.group_id, self._now())
             if old is not None:
                 self._store.forget_log(group.group_id)
 

@@ -59,7 +59,7 @@ SCHEMA = (
     """,
     """
     CREATE TABLE rejoin (
-        group_id BLOB PRIMARY KEY, asked BLOB, attempts INTEGER NOT NULL
+        group_id BLOB PRIMARY KEY, asked BLOB, attempts INTEGER NOT NULL, ended INTEGER
     ) WITHOUT ROWID;
     CREATE TABLE rejoin_post (
         group_id BLOB NOT NULL, message_id BLOB NOT NULL, count INTEGER NOT NULL,
@@ -137,6 +137,15 @@ class KnownAccount:
     changed_key: bytes | None  # another key than the pinned one was seen, and not yet acknowledged
     list_version: int  # the highest that was heard of: ``device_list`` may be older
     device_list: SignedDocument | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRejoin:
+    """What outlives a connection of asking to be let in."""
+
+    asked: Asked | None  # the proposal that waits or stands
+    attempts: int  # how many came to nothing
+    ended: int | None  # when the device was in, or needed it no longer; None: it asks
 
 
 _TIMELINE = (
@@ -390,10 +399,10 @@ class Store:
         )
         return int(row[0]) if row else None
 
-    def rejoin(self, group_id: bytes) -> tuple[Asked | None, int] | None:
-        """The proposal that waits or stands, and how many came to nothing; None where none was made."""
-        row = self._one("SELECT asked, attempts FROM rejoin WHERE group_id = ?", (group_id,))
-        return (_asked.decode(row[0]) if row[0] else None, int(row[1])) if row else None
+    def rejoin(self, group_id: bytes) -> KeptRejoin | None:
+        """What is kept of asking a group to let this device in; None where it never did."""
+        row = self._one("SELECT asked, attempts, ended FROM rejoin WHERE group_id = ?", (group_id,))
+        return KeptRejoin(_asked.decode(row[0]) if row[0] else None, *row[1:]) if row else None
 
     def save_rejoin(self, group_id: bytes, asked: Asked | None, attempts: int) -> None:
         """Writes both. A proposal's id and count are kept for good: its entry may be read much later."""
@@ -408,9 +417,13 @@ class Store:
                 (group_id, asked.message_id, asked.count),
             )
 
-    def end_rejoin(self, group_id: bytes) -> None:
-        """The device is in the group."""
-        self._db.execute("DELETE FROM rejoin WHERE group_id = ?", (group_id,))
+    def end_rejoin(self, group_id: bytes, now: float) -> None:
+        """The device is in the group, or need not ask."""
+        self._db.execute(
+            "UPDATE rejoin SET asked = NULL, attempts = attempts + 1, ended = ?"
+            " WHERE group_id = ? AND ended IS NULL",
+            (int(now), group_id),
+        )
         self._db.execute("DELETE FROM declined WHERE group_id = ?", (group_id,))
 
     def decline(self, group_id: bytes) -> None:
