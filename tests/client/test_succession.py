@@ -201,6 +201,25 @@ async def test_room_that_the_backup_does_not_have_at_all_goes_on(tmp_path: Path)
 
 
 @asynchronous
+async def test_who_came_in_after_the_backup_goes_on_too(tmp_path: Path) -> None:
+    """The restored server does not count him among the room's until the admin says so."""
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice = people[0]
+        carol = house.person("carol")
+        async with carol.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages, "carol")) == PARTS)
+            copy, old = back_up(house), alice.log.group_id
+            await passing(house.clock, asking(alice, api.AddMembers("ops", ("carol",))))
+            people = [*people, carol]
+            await settled(house, people)
+            await restore(house, copy)
+            await all_lost(house, people)
+            await renewed(house, alice)
+            await all_moved(house, people, old)
+            await say_in_turn(house, people)
+
+
+@asynchronous
 async def test_of_two_admins_who_renew_at_once_the_first_one_wins(tmp_path: Path) -> None:
     async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
         alice, bobb, _ = people

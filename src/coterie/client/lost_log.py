@@ -11,7 +11,8 @@ from coterie.client.intent import Outgoing, Sealed, Succeed
 from coterie.client.patience import Patience
 from coterie.client.rooms import Rooms
 from coterie.client.seams import Clock, sleep
-from coterie.errors import RemoteProtocolError
+from coterie.errors import Refused, RemoteProtocolError
+from coterie.logs import get_logger, short
 from coterie.wire.frames import (
     Accepted,
     Ahead,
@@ -26,6 +27,8 @@ from coterie.wire.frames import (
     Post,
     Stale,
 )
+
+log = get_logger()
 
 ASK_AGAIN_S = 2.0  # while a successor must be near; doubled each time
 MOST_ASK_AGAIN_S = 600.0
@@ -50,13 +53,9 @@ class LostLog:
         self._rooms.diverged(self._group_id, successors)
 
     async def make_again(self) -> None:
-        """A group that was lost altogether is made again, with those on its list who are to read the successor."""
-        new_group_id = self._announced()
-        if new_group_id is None:
-            return
-        await self._connection.call(CreateGroup(self._group_id), Done)
-        others = self._rooms.other_devices(new_group_id)
-        await self._connection.call(ChangeList(self._group_id, 0, ListChange(add=others)), Done)
+        """A group that was lost altogether is made again, for the successor to be read there."""
+        if self._announced() is not None:
+            await self._connection.call(CreateGroup(self._group_id), Done)
 
     async def go_on(self, wake: asyncio.Event) -> None:
         """Posts a successor where there is one, and returns when the server should be asked again."""
@@ -66,6 +65,7 @@ class LostLog:
             if self._has_posted:  # and it does not show it
                 await sleep(self._clock, self._patience.next_s())
             self._has_posted = True
+            await self._put_list_right()
             count, out, sealed = posts[0]
             await self._post(count, out, sealed)
             return
@@ -90,6 +90,17 @@ class LostLog:
                 self._head = head
             case other:
                 raise RemoteProtocolError(f"{type(other).__name__} in answer to Post")
+
+    async def _put_list_right(self) -> None:
+        """Who came in with what was lost is not on the list, and could not read the successor."""
+        new_group_id = self._announced()
+        if new_group_id is None:
+            return
+        change = ListChange(add=self._rooms.other_devices(new_group_id))
+        try:
+            await self._connection.request(ChangeList(self._group_id, self._head, change))
+        except Refused as error:  # the others go on all the same
+            log.info("list-not-right", group=short(self._group_id), code=error.code)
 
     def _announced(self) -> bytes | None:
         outbox = self._rooms.log(self._group_id).outbox
