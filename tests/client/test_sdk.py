@@ -96,6 +96,23 @@ async def test_a_send_without_a_server_raises_and_is_kept(tmp_path: Path) -> Non
 
 
 @asynchronous
+async def test_a_renewed_room_is_the_same_room_in_another_group(tmp_path: Path) -> None:
+    async with house_in(tmp_path) as house, client_in(house, tmp_path, "alice") as alice:
+        await alice.create_room("ops")
+        await alice.rooms["ops"].send("one")
+        (before,) = await alice.rooms.list()
+        await passing(house.clock, asyncio.create_task(alice.rooms["ops"].renew()))
+        await alice.rooms["ops"].send("two")
+        (after,) = await alice.rooms.list()
+        assert (after.room_id, after.name) == (before.room_id, before.name)
+        assert after.group != before.group
+        texts = [m.text async for m in alice.rooms["ops"].messages() if m.kind == "text"]
+        assert texts == ["one", "two"]
+        with pytest.raises(InvalidInput, match="no admin made a new group"):
+            await alice.rooms["ops"].follow()
+
+
+@asynchronous
 async def test_an_answer_of_another_kind_is_a_bug_and_told_as_one(tmp_path: Path) -> None:
     async with house_in(tmp_path) as house, client_in(house, tmp_path, "alice") as alice:
         with pytest.raises(LocalProtocolError, match="Rooms, not Status"):
