@@ -94,6 +94,7 @@ class MemoryTransport(asyncio.Transport):
         self.written: list[bytes] = []
         self.lying = 0  # bytes that the test says were not taken yet
         self.is_reading_now = True
+        self.has_begun = True  # False: in ``connection_made``, where it does not read yet
         self.end = ""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -110,7 +111,7 @@ class MemoryTransport(asyncio.Transport):
         self.written.append(bytes(data))
 
     def pause_reading(self) -> None:
-        self.is_reading_now = False
+        self.is_reading_now = not self.has_begun  # as uvloop does
 
     def resume_reading(self) -> None:
         self.is_reading_now = True

@@ -74,6 +74,16 @@ def test_many_small_posts_count_for_more_than_their_bytes() -> None:
     assert asked(quotas, post(GROUP, 1, body=b""), 1_000) == 100
 
 
+def test_large_list_change_counts_for_many_and_with_a_commit_too() -> None:
+    """Sixty of a thousand devices each held up the only writer for more than a second."""
+    change = f.ListChange(remove=tuple(bytes([n]) * 16 for n in range(200)))
+    large, small = f.ChangeList(GROUP, 0, change), CHANGE
+    quotas = Quotas(replace(LIMITS, list_changes_per_minute=13))
+    assert asked(quotas, large, 10) == 2
+    assert asked(quotas, post(GROUP, 1, kind=f.Kind.COMMIT, change=change), 1) == 0
+    assert asked(quotas, small, 10) == 3
+
+
 def test_key_packages_of_one_account_are_not_emptied_by_one_other() -> None:
     quotas = Quotas(LIMITS)
     assert asked(quotas, f.FetchKeyPackages("carl"), 1_000) == LIMITS.key_packages_per_hour

@@ -18,45 +18,39 @@ class Limits:
     handshake_timeout_s: float = 10.0  # from accepting to the channel; a slow phone needs two
     login_timeout_s: float = 60.0  # from the channel to a login: Argon2id and a person's patience
     login_attempts: int = 5  # failed ones of a name or an address without a delay: people mistype
-    login_delay_s: float = (
-        900.0  # the longest: who guesses at a name can lock its owner out so long
-    )
+    login_delay_s: float = 900.0  # the longest: a name's owner can be locked out for so long
     idle_timeout_s: float = 120.0  # without a byte; clients ping every 30 s
     rekey_after_s: float = 600.0  # our direction's key, when there is something to send
     renewal_deadline_s: float = 5_400.0  # a client renews after an hour: PROTOCOL.md section 1
     frame_timeout_s: float = 120.0  # for a frame above 64 KiB; clients give up then
     request_bytes: int = 256 * 2**20  # of all requests that come in or wait for an answer
     request_bytes_per_account: int = 64 * 2**20  # of them: two of the largest, and room
-    requests_per_second: float = (
-        200.0  # of one device, an answer's 64 KiB as one; more are read later
-    )
+    requests_per_second: float = 300.0  # of one device; 128 KiB of answers count as one
     posts_per_second: float = 100.0  # of one device, once the burst is used up
     bytes_per_day: int = 2**30  # that one device may post and upload: a disk outlasts a bad day
     rooms_per_day: int = 200  # that one account may make: it can list others in them
     members: int = 10_000  # devices on one group's list: each post is pushed to all of them
     subscriptions: int = 10_000  # of one connection, about 300 bytes each
     inbox_length: int = 1_000  # Welcomes from one device to another that were not fetched yet
-    list_changes_per_minute: int = (
-        60  # of one account, by themselves; commits have a rate of their own
-    )
+    list_changes_per_minute: int = 60  # of one account; each 50 devices in one count as one more
     lookups_per_hour: int = 10_000  # of accounts by one account: a room of 5,000, twice
-    key_packages_per_hour: int = (
-        30  # of one account by another: a device has 100, and then its last
-    )
+    key_packages_per_hour: int = 30  # of one account by another: a device has 100, then its last
     uploads_per_hour: int = 60  # of key packages, by one device
     invites_per_day: int = 100  # that one account may make
 
 
 RATE_BURST_S = 20.0  # of posts may come at once: what was written in a tunnel
-REQUESTS_BURST_S = 10.0  # of requests: a client of 1,000 rooms asks for each when it connects
+REQUESTS_BURST_S = 1.0  # of requests: so long a flood is noticed by the others
 MAX_BYTES_IN_FLIGHT = 32 * 2**20  # of one connection's requests: more than the largest
 LARGE_FRAME = 64 * 2**10  # bytes; from here on a frame has to be finished in time
 STEPS_PER_TURN = 16  # records and frames of one connection, then the others': 1 or 2 ms
+DEVICES_PER_CHANGE = 50  # of a list change that count as one more: 20 us each of the only writer
 STEP_COST = 0.05  # of a request: what the smallest record takes of the processor
-ANSWER_PER_REQUEST = 64 * 2**10  # bytes of an answer that count as a request
+ANSWER_PER_REQUEST = 128 * 2**10  # bytes of an answer that count as a request
 SWITCH_INTERVAL_S = 0.0005  # for which a busy thread holds up the loop; Python's own is 5 ms
 WRITE_BUFFER = 256 * 2**10  # bytes that a slow reader may leave lying before pushes are dropped
 MAX_BUCKETS = 100_000  # keys of one quota that are remembered, 150 bytes each
 SPARE_FILES = 64  # of those that the system allows: for the database, the log and what else is open
-CLOSE_TIMEOUT_S = 3.0  # for answers under way and last bytes when the server stops
-EXIT_TIMEOUT_S = 5.0  # from SIGTERM to the end
+CLOSE_TIMEOUT_S = 2.5  # for answers under way and last bytes when the server stops
+DROP_TIMEOUT_S = 1.0  # for the sockets of those who did not take them
+EXIT_TIMEOUT_S = 4.0  # from SIGTERM until the threads are told to end: the process has 5 s in all

@@ -38,7 +38,7 @@ class Listener:
         await self._wait_gone(limits.CLOSE_TIMEOUT_S)
         for peer in tuple(self.peers):
             peer.drop("the server stops")
-        await self._wait_gone(limits.CLOSE_TIMEOUT_S)
+        await self._wait_gone(limits.DROP_TIMEOUT_S)
 
     async def _wait_gone(self, timeout_s: float) -> None:
         if self.peers:

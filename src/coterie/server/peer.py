@@ -135,7 +135,8 @@ class Peer(asyncio.Protocol):
     def hold(self, delay_s: float) -> None:
         """Reads nothing for so long: too many came from its address. The time for its handshake passes meanwhile."""
         self._rest(delay_s)
-        self._update_reading()
+        # uvloop begins to read after ``connection_made``, and pauses nothing before.
+        asyncio.get_running_loop().call_soon(self._update_reading)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Cut or closed. What is under way in the store is finished there, and nobody is told."""

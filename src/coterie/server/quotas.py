@@ -6,7 +6,7 @@ What a quota stands for is in ``limits``. A request that is too fast is refused 
 from collections.abc import Hashable
 
 from coterie.server.buckets import Buckets
-from coterie.server.limits import RATE_BURST_S, REQUESTS_BURST_S, Limits
+from coterie.server.limits import DEVICES_PER_CHANGE, RATE_BURST_S, REQUESTS_BURST_S, Limits
 from coterie.wire import frames as f
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
@@ -42,16 +42,17 @@ class Quotas:
 
     def _costs(self, body: f.RequestBody, device: bytes, name: str) -> tuple[_Cost, ...]:
         match body:
-            case f.Post(body=entry, welcome=welcome):
+            case f.Post(body=entry, welcome=welcome, list_change=change):
                 size = len(entry) + (len(welcome.welcome) if welcome else 0) + _OVERHEAD
-                return ("posts", self._posts, device, 1), ("bytes", self._bytes, device, size)
+                costs = ("posts", self._posts, device, 1), ("bytes", self._bytes, device, size)
+                return (*costs, self._change(change, name)) if change else costs
             case f.UploadKeyPackages(one_time, last_resort):
                 size = sum(map(len, one_time)) + len(last_resort or b"") + _OVERHEAD
                 return ("uploads", self._uploads, device, 1), ("bytes", self._bytes, device, size)
             case f.CreateGroup():
                 return (("new rooms", self._rooms, name, 1),)
-            case f.ChangeList():
-                return (("changes of lists", self._list_changes, name, 1),)
+            case f.ChangeList(change=change):
+                return (self._change(change, name),)
             case f.FetchAccount():
                 return (("lookups", self._lookups, name, 1),)
             case f.FetchKeyPackages(whose):
@@ -63,3 +64,8 @@ class Quotas:
                 return (("invites", self._invites, name, 1),)
             case _:
                 return ()
+
+    def _change(self, change: f.ListChange, name: str) -> _Cost:
+        everybody = (change.add, change.remove, change.add_keepers, change.remove_keepers)
+        amount = 1 + sum(map(len, everybody)) // DEVICES_PER_CHANGE
+        return "changes of lists", self._list_changes, name, amount
