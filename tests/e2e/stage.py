@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coterie.wire.invite import Address, decode_address
-from tests.e2e.programs import Facts, Program, Programs, Ran
+from tests.e2e.programs import DEADLINE_S, Facts, Program, Programs, Ran
 
 PASSWORD = "nine herons over a grey lake"
 
@@ -44,6 +44,10 @@ class Server:
         """As a person or the system does."""
         self.program.signal(signal.SIGTERM)
         return self.program.ended()
+
+    def examine(self, deadline_s: float = DEADLINE_S) -> Ran:
+        """What ``coterie check`` says of its data, whether it runs or not."""
+        return self.programs.start("check", "--data", str(self.data)).ended(deadline_s)
 
     def invite(self, *words: str) -> str:
         """A new one."""

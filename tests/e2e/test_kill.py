@@ -173,6 +173,7 @@ class Supervisor:
         for person in self.people:
             while any(r["waiting"] for r in person.does("room", "list", "--json").results):
                 assert time.monotonic() < deadline, f"{person.name} still has something to send"
+        self.stage.server.examine(PATIENCE_S).check()
         return check_agreement(*self.people, room=self.room)
 
 

@@ -33,7 +33,7 @@ def test_a_server_stopped_under_load_keeps_what_it_acknowledged_and_tells_everyb
             ran, took = await stopped(stage)
             assert ran.check().err == ""
             assert took < STOP_S
-            assert load.meter.told_closing == len(load.devices)
+            assert load.told_closing == len(load.devices)
             before = max(device.outgoing.acknowledged for device in load.devices)
             await asyncio.to_thread(stage.server.start)
             chat.type("after the stop")  # by the chat that saw it
@@ -69,7 +69,7 @@ def test_a_server_stops_in_time_whoever_reads_nothing_or_has_said_half_a_greetin
                 ran, took = await stopped(stage)
                 assert ran.check().status == 0
                 assert took < STOP_S
-                assert load.meter.told_closing == len(load.devices)
+                assert load.told_closing == len(load.devices)
             await asyncio.to_thread(stage.server.start)
 
     asyncio.run(stop_beside_them())

@@ -42,11 +42,9 @@ class Meter:
     acknowledged: int = 0
     deliveries: int = 0
     latencies_s: list[float] = field(default_factory=list)
-    stale: int = 0
-    told_closing: int = 0
 
     def reset(self) -> None:
-        self.acknowledged = self.deliveries = self.stale = self.told_closing = 0
+        self.acknowledged = self.deliveries = 0
         self.latencies_s.clear()
 
 
@@ -81,6 +79,7 @@ class Device:
         self.outgoing = Outgoing()
         self.reader = Reader(group.group, group.stretches)
         self._meter, self._on_broken = meter, on_broken
+        self.told_closing = 0
         self._head = 0
         self._subscribed: Connection | None = None
         self._has_news = asyncio.Event()  # something to fetch, or a new connection
@@ -147,7 +146,7 @@ class Device:
                 if self.reader.cursor < self._head:
                     self._has_news.set()
             case Closing():
-                self._meter.told_closing += 1
+                self.told_closing += 1
             case InboxGrew():
                 pass
 
@@ -230,7 +229,7 @@ class Device:
         after = self.reader.cursor
         post = Post(self.group.group, draft.kind, draft.message_id, draft.count, after, draft.body)
         try:
-            answer = await connection.request(post)
+            answer = await connection.request(post, timeout_s=None)  # who is cut hears of it
         except (
             Unavailable
         ) as error:  # too fast, or cut: whether it is stored shows when it is asked again
@@ -241,7 +240,6 @@ class Device:
                 self.outgoing.was_acknowledged(draft, seq)
                 self._meter.acknowledged += 1
             case Stale(head):  # it is read first, or the same would come of it
-                self._meter.stale += 1
                 self._head = max(self._head, head)
                 self._has_news.set()
                 self._refuse(AGAIN_AFTER_S)

@@ -41,6 +41,9 @@ class Stretches:
         known = self._known.get(cursor)
         if known is not None and known.before == link and known.entries == entries:
             return known
+        if any(entry.seq != cursor + 1 + at for at, entry in enumerate(entries)):
+            seqs = [entry.seq for entry in entries]
+            raise BrokenPromise(f"entries out of order or with gaps: {seqs[:20]}")
         after, by_device = link, dict[bytes, list[Entry]]()
         for entry in entries:
             after = chain.following(after, entry)
@@ -64,12 +67,11 @@ class Reader:
 
     def take(self, entries: Sequence[Entry]) -> Stretch | None:
         """What is new of them; None where it does not follow, and has to be fetched. What was read is skipped."""
-        new = tuple(entry for entry in entries if entry.seq > self.cursor)
+        new = tuple(entries)
+        if new and new[0].seq <= self.cursor:
+            new = tuple(entry for entry in new if entry.seq > self.cursor)
         if not new or new[0].seq != self.cursor + 1:
             return None
-        if any(entry.seq != self.cursor + 1 + at for at, entry in enumerate(new)):
-            seqs = [entry.seq for entry in new]
-            raise BrokenPromise(f"entries out of order or with gaps: {seqs[:20]}")
         stretch = self._stretches.stretch(self.cursor, self.chain, new)
         self.cursor, self.chain = new[-1].seq, stretch.after
         return stretch

@@ -29,7 +29,7 @@ TEXT_BYTES = 470  # what MLS makes of a text of 256 bytes
 LONG_BYTES, LONG_EACH = 4096, 50  # one in so many is a long one
 COMMIT_BYTES = 8192
 WINDOW = 8  # posts of one device under way
-FULL = 500  # posts that wait at one device while the server is away; it says nothing more then
+FULL = 60  # posts that wait at one device while the server is away; it says nothing more then
 TICK_S = 0.01
 BYTES_A_POST = 1100  # in the database, with its indexes and what its pages have spare
 
@@ -119,6 +119,11 @@ class Load:
     def waiting(self) -> int:
         """Posts that are not yet acknowledged and read."""
         return sum(device.outgoing.waiting for device in self.devices)
+
+    @property
+    def told_closing(self) -> int:
+        """How often one of them was told that the server goes down in order."""
+        return sum(device.told_closing for device in self.devices)
 
     async def settle(self) -> None:
         """Returns when all that was said is acknowledged and read."""
