@@ -67,7 +67,7 @@ class Write(_Statement):
 class Read(_Statement):
     """A query for many rows, which come as the driver gives them."""
 
-    def run(self, connection: Connection, row: Row) -> CursorResult[Any]:
+    def run(self, connection: Connection, row: Row) -> "CursorResult[*tuple[Any, ...]]":
         """What it finds for these parameters."""
         driver = self._driver(connection.dialect)
         return connection.exec_driver_sql(driver.text, driver.parameters(row))

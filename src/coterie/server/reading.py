@@ -214,10 +214,9 @@ def _entries(connection: Connection, group_id: bytes, after: int, last: int) -> 
 
 
 def _successors(connection: Connection, group_id: bytes, last: int) -> Iterator[Entry]:
-    query = select(*_ENTRY).where(_E.group_id == group_id, _E.seq <= last)
-    for seq, kind, device, message_id, body in connection.execute(
-        query.where(_E.kind == Kind.SUCCESSOR).order_by(_E.seq)
-    ):
+    query = select(*_ENTRY).where(_E.group_id == group_id, _E.seq <= last).order_by(_E.seq)
+    for row in connection.execute(query.where(_E.kind == Kind.SUCCESSOR)):
+        seq, kind, device, message_id, body = row
         yield Entry(seq, _KINDS[kind], device, message_id, body)
 
 
