@@ -5,6 +5,7 @@ are a counter and a mark of the last one, so that a chunk that is missing, moved
 """
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,19 +23,28 @@ SALT_SIZE = 16
 KEY_SIZE = 32
 CHECK_SIZE = 16  # tells a wrong passphrase from a damaged file; a guess is no cheaper by it
 HEADER_SIZE = len(MAGIC) + 1 + SALT_SIZE + CHECK_SIZE
-CHUNK_SIZE = (
-    64 * 2**10
-)  # plaintext in each but the last: what is held in memory, and lost space is 16 bytes in it
+CHUNK_SIZE = 64 * 2**10  # bytes of plaintext in each but the last: what is held in memory
 _TAG_SIZE = 16
+
+Derive = Callable[[Secret, bytes], tuple[Secret, bytes]]  # of passphrase and salt: key and check
+
+
+def argon2id(passphrase: Secret, salt: bytes) -> tuple[Secret, bytes]:
+    """The key, and the check. Argon2id (RFC 9106), 64 MiB, t = 3, p = 4: as OPAQUE's and a profile's."""
+    kdf = Argon2id(
+        salt=salt, length=KEY_SIZE + CHECK_SIZE, iterations=3, lanes=4, memory_cost=64 * 1024
+    )
+    output = kdf.derive(passphrase.expose())
+    return derived("server.backup_key", Secret(output[:KEY_SIZE])), output[KEY_SIZE:]
 
 
 class SealedWriter:
     """Seals what is written. Without ``finish`` the file is not whole, and nobody opens it."""
 
-    def __init__(self, file: BinaryIO, passphrase: Secret) -> None:
+    def __init__(self, file: BinaryIO, passphrase: Secret, derive: Derive = argon2id) -> None:
         self._file = file
         salt = secrets.token_bytes(SALT_SIZE)
-        key, check = _derive(passphrase, salt)
+        key, check = derive(passphrase, salt)
         self._header = MAGIC + bytes([VERSION]) + salt + check
         self._aead = key.exposed_to(AESGCM)
         self._waiting = bytearray()
@@ -61,7 +71,9 @@ class SealedWriter:
 class SealedReader:
     """Opens what ``SealedWriter`` made. Gives no byte that was not authenticated; raises StorageError."""
 
-    def __init__(self, file: BinaryIO, path: Path, passphrase: Secret) -> None:
+    def __init__(
+        self, file: BinaryIO, path: Path, passphrase: Secret, derive: Derive = argon2id
+    ) -> None:
         self._file, self._path = file, path
         self._header = self._raw(HEADER_SIZE)
         magic, rest = self._header[: len(MAGIC)], self._header[len(MAGIC) :]
@@ -75,7 +87,7 @@ class SealedReader:
                 hint="install the version of coterie that made it, or a newer one",
             )
         salt, check = rest[1 : 1 + SALT_SIZE], rest[1 + SALT_SIZE :]
-        key, expected = _derive(passphrase, salt)
+        key, expected = derive(passphrase, salt)
         if Secret(check) != Secret(expected):
             raise StorageError(f"the passphrase is not the one of {path}, or its header is damaged")
         self._aead = key.exposed_to(AESGCM)
@@ -122,12 +134,3 @@ class SealedReader:
 
 def _nonce(number: int, *, is_last: bool) -> bytes:
     return number.to_bytes(11, "big") + bytes([is_last])
-
-
-def _derive(passphrase: Secret, salt: bytes) -> tuple[Secret, bytes]:
-    """The key, and the check. Argon2id (RFC 9106), 64 MiB, t = 3, p = 4: as OPAQUE's and a profile's."""
-    kdf = Argon2id(
-        salt=salt, length=KEY_SIZE + CHECK_SIZE, iterations=3, lanes=4, memory_cost=64 * 1024
-    )
-    output = kdf.derive(passphrase.expose())
-    return derived("server.backup_key", Secret(output[:KEY_SIZE])), output[KEY_SIZE:]
