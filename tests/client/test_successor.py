@@ -326,6 +326,25 @@ def test_server_that_says_a_log_is_lost_can_make_up_no_successor() -> None:
     assert room.group_id == carol.log.group_id
 
 
+def test_server_cannot_pass_off_a_message_of_ours_as_a_successor_that_landed() -> None:
+    room, (alice, _) = new_room("alice", "bobb")
+    alice.say(b"kept")
+    alice.seal()
+    ((_, out, sealed),) = logs.next_posts(alice.log)
+    entry = Entry(
+        alice.log.cursor + 1, Kind.SUCCESSOR, alice.device.id, out.message_id, sealed.body
+    )
+    there = replace(alice.log)
+    lost(alice)
+    diverged(alice, entry)
+    assert len(alice.log.outbox) == 1
+    alice.log = there
+    room.entries.append(entry)
+    alice.catch_up()
+    assert not alice.told(Landed)
+    assert alice.events[0] in (Event.ALTERED, Event.OLDER_COPY)
+
+
 def test_log_that_the_server_has_again_goes_on_as_it_was() -> None:
     _, (alice, bobb) = new_room("alice", "bobb")
     lost(bobb)

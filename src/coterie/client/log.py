@@ -248,10 +248,9 @@ def _read_successor(log: GroupLog, entry: Entry, history: History) -> Step:
     if entry.device == log.device:
         mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
         if mine is None and log.successor:
-            return Step(
-                log
-            )  # the server shows again what was read; or it is a copy's, and changes nothing
-        if mine is None or mine.sealed is None or mine.sealed.body != entry.body:
+            return Step(log)  # shown again; or it is a copy's, and changes nothing
+        sealed = mine.sealed if mine is not None else None
+        if mine is None or sealed is None or (sealed.kind, sealed.body) != (entry.kind, entry.body):
             step = _read_own(log, entry, history, 0.0)  # which is never what we sent
             log, told = step.log, [*step.happenings]
         else:
@@ -275,10 +274,6 @@ def diverged(log: GroupLog, successors: Sequence[Entry], history: History) -> St
     """
     told: list[Happening] = []
     for entry in sorted(successors, key=lambda shown: shown.seq):
-        mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
-        if mine is not None and entry.device == log.device:
-            log = replace(log, outbox=tuple(out for out in log.outbox if out is not mine))
-            told.append(Landed(mine.ticket, entry.seq))
         if entry.kind is not Kind.SUCCESSOR or log.successor:
             continue
         try:

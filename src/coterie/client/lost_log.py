@@ -85,7 +85,8 @@ class LostLog:
             case Accepted():
                 self._count = None
             case Behind(known) | OutOfOrder(known):
-                self._count, self._has_posted = known, False
+                self._has_posted = self._count is not None  # told once already: then it waits
+                self._count = known
             case Stale(head) | Ahead(head):
                 self._head = head
             case other:
