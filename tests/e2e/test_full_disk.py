@@ -1,5 +1,6 @@
 """A full disk gets a clear sentence, and nothing that was saved or acknowledged is lost."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -8,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.crowd import crowd_on, until_each
 from tests.e2e.stage import Stage
 
 TOO_MUCH = "x" * 60_000  # characters: more than what SQLite's files have spare
+CROWD_POSTS_PER_S = 50.0  # what waits meanwhile has room afterwards
 MAY_MOUNT = "run the tests as root, or in `unshare --map-root-user --mount`, to include this one"
 
 
 class SmallDisk:
-    """A file system of four megabytes."""
+    """A file system of few megabytes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,7 +45,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         pytest.skip("needs mount(8), which Linux has")
     folder = tmp_path / "disk"
     folder.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=4m", "coterie-test"]
+    options = ["-t", "tmpfs", "-o", "size=8m", "coterie-test"]
     mounted = subprocess.run([mount, *options, str(folder)], capture_output=True, check=False)  # noqa: S603
     if mounted.returncode:
         pytest.skip(f"may not mount a small file system: {MAY_MOUNT}")
@@ -107,6 +110,22 @@ def test_a_server_on_a_full_disk_says_so_and_stores_what_is_kept_once_there_is_r
     alice.does("send", "ops", "there is room")
     assert alice.reads("ops") == bobb.reads("ops") == [*acknowledged, text, "there is room"]
     stage.server.stop().check()
+
+
+def test_a_server_whose_disk_fills_up_under_load_loses_nothing_that_it_acknowledged(
+    disk: SmallDisk, stage: Stage
+) -> None:
+    stage.server_data = disk.folder / "server"
+
+    async def fill_up() -> None:
+        async with crowd_on(stage, posts_per_s=CROWD_POSTS_PER_S) as load:
+            await asyncio.to_thread(disk.fill)
+            await until_each(load, lambda device: device.refused_as_full > 0)
+            assert not stage.server.program.has_ended
+            disk.make_room()
+        (await asyncio.to_thread(stage.server.examine)).check()
+
+    asyncio.run(fill_up())
 
 
 def test_a_server_does_not_start_on_a_full_disk_and_says_why(disk: SmallDisk, stage: Stage) -> None:

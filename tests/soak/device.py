@@ -11,10 +11,17 @@ from coterie.client.connection import Connection
 from coterie.client.device import DeviceIdentity
 from coterie.client.link import Link
 from coterie.client.seams import Seams
-from coterie.errors import CoterieError, NotAuthenticated, ServerNotTrusted, Unavailable
+from coterie.errors import (
+    CoterieError,
+    NotAuthenticated,
+    Refused,
+    ServerNotTrusted,
+    Unavailable,
+)
 from coterie.wire.frames import (
     Accepted,
     Closing,
+    Code,
     Entries,
     Entry,
     EventBody,
@@ -79,7 +86,7 @@ class Device:
         self.outgoing = Outgoing()
         self.reader = Reader(group.group, group.stretches)
         self._meter, self._on_broken = meter, on_broken
-        self.told_closing = 0
+        self.told_closing = self.refused_as_full = 0  # times
         self._head = 0
         self._subscribed: Connection | None = None
         self._has_news = asyncio.Event()  # something to fetch, or a new connection
@@ -234,6 +241,12 @@ class Device:
             Unavailable
         ) as error:  # too fast, or cut: whether it is stored shows when it is asked again
             self._refuse(max(AGAIN_AFTER_S, error.wait_s))
+            return
+        except Refused as error:
+            if error.code != Code.FULL:
+                raise
+            self.refused_as_full += 1
+            self._refuse(AGAIN_AFTER_S)
             return
         match answer:
             case Accepted(message_id, seq) if message_id == draft.message_id:
