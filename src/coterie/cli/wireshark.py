@@ -2,7 +2,8 @@
 
 import os
 import sys
-from importlib.resources import files
+from errno import ENOENT
+from importlib.metadata import files
 from pathlib import Path
 
 import click
@@ -38,8 +39,12 @@ def install(invocation: Invocation, folder: Path | None) -> None:
 
     path = (folder or plugins_folder()) / NAME
     try:
+        program = dissector()
+    except OSError as error:
+        raise StorageError(f"{NAME} cannot be read: {error.strerror}") from error
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(dissector())
+        path.write_bytes(program)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
     put(json.dumps({"installed": str(path)}) if invocation.is_json else str(path))
@@ -53,8 +58,11 @@ def plugins_folder() -> Path:
 
 
 def dissector() -> bytes:
-    """The Lua program: in the package, or in the checkout that it runs from."""
-    packaged = files("coterie") / "dissector" / NAME
-    if packaged.is_file():
-        return packaged.read_bytes()
-    return (Path(__file__).parents[3] / "wireshark" / NAME).read_bytes()
+    """The Lua program: of the checkout that we run from, or as it was installed with us. Raises OSError."""
+    checkout = Path(__file__).parents[3] / "wireshark" / NAME
+    if checkout.is_file():
+        return checkout.read_bytes()
+    installed = [file for file in files("coterie") or () if file.name == NAME]
+    if not installed:
+        raise FileNotFoundError(ENOENT, "it did not come with this installation", NAME)
+    return installed[0].read_binary()
