@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +31,9 @@ def usage(pid: int) -> Usage | None:
 
 @contextmanager
 def on_core(number: int) -> Iterator[None]:
-    """What this thread starts inside runs on that core alone; anywhere where there are fewer."""
+    """This thread, and what it starts inside, runs on that core alone; as before where there is no such core for us."""
     before = os.sched_getaffinity(0)
-    if number in before:
+    with suppress(OSError):
         os.sched_setaffinity(0, {number})
     try:
         yield
