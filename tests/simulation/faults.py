@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ADMINS = MEMBERS[:2]
 EVERYBODY = MEMBERS + GUESTS
 DAY_S = 86_400.0
+BURST = 4  # messages
 Do = Callable[["World", "Action"], bool]
 Draw = Callable[[Random], tuple[str, float]]
 
@@ -64,6 +65,14 @@ def act(
 def say(world: "World", action: "Action") -> bool:
     """A message."""
     return world.say(action.who, f"{action.who} {len(world.wishes)}")
+
+
+@act(3, by(*EVERYBODY, high=0.05), is_fault=False)
+def burst(world: "World", action: "Action") -> bool:
+    """Several messages, a moment apart: they come in different batches."""
+    for number in range(BURST):
+        world.later(number * action.amount, lambda: say(world, action))
+    return True
 
 
 @act(4, by(*EVERYBODY), is_fault=False)
@@ -203,7 +212,7 @@ def server_disk_full(world: "World", action: "Action") -> bool:
     return False
 
 
-@act(1.5, by("server"))
+@act(2.5, by("server"))
 def failing_flush(world: "World", action: "Action") -> bool:
     """The next flush fails, and its batch with it."""
     disk, failed = world.server.disk, world.server.disk.failed

@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.faults import ACTS
 from tests.simulation.world import play_seed
 
-SEEDS = range(30)  # about 10 s
+SEEDS = range(40)  # about 12 s
 FAULTS = {name for act in ACTS.values() if act.is_fault for name in (act.name, *act.fires)}
 
 
@@ -31,7 +31,7 @@ def test_every_kind_of_fault_really_took_effect(fired: Counter[str]) -> None:
     assert not {name for name in FAULTS if not fired[name]}
 
 
-@pytest.mark.parametrize("seed", [1, 4, 16])
+@pytest.mark.parametrize("seed", [4, 36])
 def test_a_seed_gives_the_same_trace_each_time(seed: int) -> None:
     assert play_seed(seed).trace == play_seed(seed).trace
 
