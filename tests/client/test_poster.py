@@ -279,3 +279,36 @@ def _once(kind: type[f.RequestBody], answer: f.ReplyBody) -> Lie:
         return given.pop() if given and isinstance(body, kind) else None
 
     return lie
+
+
+@asynchronous
+async def test_a_gap_that_was_true_when_it_was_asked_is_no_loss_once_it_is_closed(
+    tmp_path: Path,
+) -> None:
+    """The room stopped as lost where one post was told to wait and the answer to the next was late."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        first_is_read = asyncio.Event()
+        asked: list[bytes] = []
+
+        async def late(body: f.RequestBody, _: str) -> None:
+            if isinstance(body, f.Post) and len(asked) == 2 and body.message_id == asked[1]:
+                await first_is_read.wait()
+
+        def wait_once(body: f.RequestBody, _: str) -> f.ReplyBody | None:
+            if not isinstance(body, f.Post) or body.message_id in asked:
+                return None
+            asked.append(body.message_id)
+            return f.Failed(f.Code.WAIT, "too fast", wait_s=1.0) if len(asked) == 1 else None
+
+        house.lie, house.gate = wait_once, late
+        sent = asyncio.gather(
+            alice.say_later("first"), alice.say_later("second"), return_exceptions=True
+        )
+        await passing(house.clock, sent)
+        await bobb.in_step()
+        await until(lambda: len(alice.log.outbox) == 1)
+        first_is_read.set()
+        await house.clock.advance(QUARTER_S)
+        await bobb.in_step()
+        assert alice.log.halt is Halt.OPEN
+        assert await bobb.texts() == await alice.texts() == ["first", "second"]

@@ -63,7 +63,7 @@ class Poster:
         self._clock = clock
         self._wake = wake
         self._tasks: dict[_Key, asyncio.Task[None]] = {}
-        self._answers: list[tuple[_Key, ReplyBody]] = []
+        self._answers: list[tuple[_Key, int, ReplyBody]] = []  # with what had landed when we asked
         self._not_before = 0.0  # monotonic: no post before it
         self._patience = Patience(SETBACK_S, MOST_SETBACK_S)
         self._landed = 0  # as many of ours were in the log when it was last looked at
@@ -128,7 +128,7 @@ class Poster:
             sealed.list_change,
             welcome,
         )
-        epoch, began = self._log.group.epoch, self._clock.monotonic()
+        landed, epoch, began = self._log.landed, self._log.group.epoch, self._clock.monotonic()
         try:
             reply = await self._connection.request(post)
         except Refused as error:
@@ -152,7 +152,7 @@ class Poster:
                 self.must_fetch = True
             case other:
                 raise RemoteProtocolError(f"{type(other).__name__} in answer to Post")
-        self._answers.append((key, reply))
+        self._answers.append((key, landed, reply))
 
     def _refused(self, out: Outgoing, error: Refused) -> None:
         code = Code(error.code)
@@ -182,13 +182,13 @@ class Poster:
             self._landed = self._log.landed
             self._patience.reset()
         answers, self._answers = self._answers, []
-        for key, answer in answers:
+        for key, landed, answer in answers:
             if self._log.can_send:
-                self._judge(key, answer)
+                self._judge(key, landed, answer)
             elif not isinstance(answer, Accepted):
                 self._set_back()  # a successor of ours, which others have overtaken
 
-    def _judge(self, key: _Key, answer: ReplyBody) -> None:
+    def _judge(self, key: _Key, landed: int, answer: ReplyBody) -> None:
         where, (message_id, after) = self._log, key
         is_waiting = any(
             out.message_id == message_id and out.sealed is not None and out.sealed.after == after
@@ -209,8 +209,8 @@ class Poster:
                     "until the room has let it in anew"
                 )
                 self._rooms.halt(self._group_id, Halt.OLDER_COPY, Event.OLDER_COPY, text)
-            case OutOfOrder(count) if is_waiting and count < where.landed:
-                self._rooms.lost(self._group_id, f"{where.landed - count} of this device's posts")
+            case OutOfOrder(count) if is_waiting and count < landed:
+                self._rooms.lost(self._group_id, f"{landed - count} of this device's posts")
             case OutOfOrder():
                 self._set_back()  # one before it was refused, or the server lies: it is posted again
             case Ahead(head) if is_waiting and head < after:
