@@ -17,6 +17,10 @@ from coterie.errors import StorageError
 FILE = "coterie.db"
 APPLICATION_ID = 0x436F7453  # "CotS": tells our databases from others'
 REVISION = "0001"  # the newest migration that this version knows
+CACHE_KIB = (
+    16 * 2**10
+)  # of each connection: the inner pages of the indexes of a log of 10^7 entries
+CHECKPOINT_PAGES = 4_000  # 16 MB: a page that many batches change is copied once, in some 20 ms
 BUSY_TIMEOUT_S = 30.0  # for another process of ours, `coterie invite`, which writes a single row
 
 
@@ -120,6 +124,8 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
         "foreign_keys = ON",
         "secure_delete = ON",
         "trusted_schema = OFF",
+        f"cache_size = -{CACHE_KIB}",
+        f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
 

@@ -58,12 +58,17 @@ class States:
 
     def member(self, group_id: bytes, device: bytes) -> MemberState | None:
         """None: it is not on the list, and never was."""
-        self.load(group_id, (device,))
-        return self._members[group_id].get(device)
+        members = self.members(group_id)
+        if device not in members:
+            self.load(group_id, (device,))
+        return members.get(device)
 
     def members(self, group_id: bytes) -> dict[bytes, MemberState]:
         """Those who were loaded."""
-        return self._members.setdefault(group_id, {})
+        members = self._members.get(group_id)
+        if members is None:
+            members = self._members[group_id] = {}
+        return members
 
     def load(self, group_id: bytes, devices: Iterable[bytes]) -> None:
         """Those of them that are or were members."""
