@@ -1,7 +1,12 @@
 """A channel that was asked for its keys hands out every one of them; one that was not, none."""
 
+import re
+from pathlib import Path
+
+import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+import coterie
 from coterie.noise.channel import Channel, RecordKey
 from tests.noise.pairs import events, pair
 from tests.noise.test_renewal import renew
@@ -77,3 +82,20 @@ def test_channel_that_was_not_asked_hands_out_nothing() -> None:
     assert keys == []
     events(client, server.data_to_send())
     assert [key.direction for key in keys] == ["responder-to-initiator"]
+
+
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("key_for_key_log", {"noise/channel.py", "noise/symmetric.py"}),
+        ("log_keys", {"noise/channel.py", "client/connection.py"}),
+    ],
+)
+def test_keys_have_one_way_out_and_one_who_opens_it(name: str, where: set[str]) -> None:
+    package = Path(coterie.__file__).parent
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(rf"\b{name}\(", path.read_text(encoding="utf-8"))
+    }
+    assert found == where

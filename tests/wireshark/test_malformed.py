@@ -140,7 +140,7 @@ def test_altered_bytes_of_whole_conversations_never_fail_in_lua(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_many_more_altered_bytes_never_fail_in_lua(tmp_path: Path) -> None:
-    for number in range(20):
+    for number in range(8):
         keys = tmp_path / f"keys{number}"
         look(write(tmp_path / "capture.pcap", altered(keys, 100)), keys)
 
@@ -158,7 +158,7 @@ def test_lost_doubled_and_swapped_writes_never_fail_in_lua(tmp_path: Path) -> No
     look(write(tmp_path / "capture.pcap", connections), keys)
 
 
-@pytest.mark.parametrize("cut_to", [41, 44, 60, 1000])
+@pytest.mark.parametrize("cut_to", [41, 44, 1000])
 def test_packets_that_the_capture_cut_off_never_fail_in_lua(tmp_path: Path, cut_to: int) -> None:
     keys = tmp_path / "keys"
     capture = write(tmp_path / "capture.pcap", [talk(keys)], cut_to=cut_to, segment=60_000)
