@@ -1,4 +1,4 @@
-"""The relay passes on every byte, records it, and changes one bit when it is asked to."""
+"""The relay passes on every byte, records it, and does to a record what it is asked to."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie.demo.bell import Bell, NotSeen
-from coterie.demo.relay import Records, Relay, Way, bit_distance
+from coterie.demo.relay import Arrival, Records, Relay, Way, bit_distance, flip_bit
 from coterie.noise.records import frame_message
 from coterie.wire.invite import Address
 from tests.asynchronous import asynchronous
@@ -47,7 +47,7 @@ async def test_records_pass_and_are_recorded_in_both_directions() -> None:
         assert await reader.readexactly(len(b"".join(sent))) == b"".join(sent)
         assert relay.newest.up == relay.newest.down == sent
         assert relay.newest.sizes(Way.UP) == (5, 14)
-        assert relay.newest.flips == []
+        assert relay.newest.changes == []
 
 
 @asynchronous
@@ -67,18 +67,42 @@ def test_exactly_one_bit_of_one_record_is_flipped(way: Way) -> None:
     async def run() -> None:
         async with relayed() as (relay, (reader, writer)):
             record = frame_message(b"something that is sealed")
-            relay.flip_next(way)
+            relay.tamper(way, flip_bit)
             writer.write(record)
             arrived = await reader.readexactly(len(record))
             assert bit_distance(record, arrived) == 1
             assert arrived[:4] == record[:4]
-            (flip,) = relay.newest.flips
+            (flip,) = relay.newest.changes
             assert (flip.way, flip.sent, flip.arrived, flip.bits) == (way, record, arrived, 1)
             assert relay.newest.up == [record]  # as its sender sent it
             writer.write(record)
             assert await reader.readexactly(len(record)) == record
 
     run()
+
+
+@asynchronous
+async def test_records_arrive_as_they_were_tampered_with_one_by_one() -> None:
+    async with relayed() as (relay, (reader, writer)):
+        first, second, third = (frame_message(text) for text in (b"first", b"second", b"third"))
+        held: list[bytes] = []
+
+        def hold(record: bytes) -> Arrival:
+            held.append(record)
+            return Arrival(b"")
+
+        relay.tamper(Way.UP, hold, lambda record: Arrival(record + held.pop()))
+        writer.write(first + second + third)
+        assert await reader.readexactly(len(first + second + third)) == second + first + third
+        assert [change.sent for change in relay.newest.changes] == [first, second]
+
+
+@asynchronous
+async def test_connection_can_be_cut_within_a_record() -> None:
+    async with relayed() as (relay, (reader, writer)):
+        relay.tamper(Way.DOWN, lambda record: Arrival(record[:6], is_last=True))
+        writer.write(frame_message(b"never whole"))
+        assert await reader.read() == frame_message(b"never whole")[:6]
 
 
 @asynchronous

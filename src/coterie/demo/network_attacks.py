@@ -7,7 +7,7 @@ from coterie.client.seams import Seams
 from coterie.client.transport import real_seams
 from coterie.demo.programs import Facts
 from coterie.demo.proofs import Connections, Handshake, Impostor, Login, Logins, Tampering
-from coterie.demo.relay import Recording, Way
+from coterie.demo.relay import Recording, Way, flip_bit
 from coterie.demo.stage import Person
 from coterie.demo.story import Story
 from coterie.errors import NotAuthenticated
@@ -25,14 +25,14 @@ async def tamper(story: Story) -> tuple[Tampering, Tampering]:
     alice, bobb = story.alice, story.bobb
     relay = alice.relay
     to_server, refused = relay.newest, _refusals(story)
-    relay.flip_next(Way.UP)
+    relay.tamper(Way.UP, flip_bit)
     first = (await story.say(alice, bobb, story.marked("A bit of this one flips on its way."))).text
     told = await story.stage.bell.until(
         lambda: next(iter(_refusals(story)[len(refused) :]), None), "the server's refusal"
     )
 
     from_server = bobb.relay.newest
-    bobb.relay.flip_next(Way.DOWN)
+    bobb.relay.tamper(Way.DOWN, flip_bit)
     second = (await story.say(alice, bobb, story.marked("And of this one, close to bobb."))).text
     notice = await bobb.chat.until_said("bobb's notice", "does not open")
 
@@ -49,7 +49,7 @@ async def _tampering(
     story: Story, victim: Person, recording: Recording, way: Way, error: str, times_read: int
 ) -> Tampering:
     await _end_of(story, recording)
-    bits = sum(flip.bits for flip in recording.flips if flip.way is way)
+    bits = sum(change.bits for change in recording.changes if change.way is way)
     after = len(victim.relay.recordings) - recording.number
     return Tampering(way, bits, error, recording.has_ended, after, times_read)
 

@@ -4,7 +4,8 @@ It knows no keys. Of what passes it understands only the lengths before the reco
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,8 +26,26 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
-    """What the relay did to a record: lengths are left alone, so that it arrives whole."""
+class Arrival:
+    """What comes of a record: any bytes, and the end of the connection behind them where that is cut."""
+
+    data: bytes
+    is_last: bool = False
+
+
+Tamper = Callable[[bytes], Arrival]  # takes a record, with its length before it
+
+
+def flip_bit(record: bytes) -> Arrival:
+    """One bit in its middle is another one: its length is left alone, so that it arrives whole."""
+    arrived = bytearray(record)
+    arrived[LENGTH_SIZE + (len(record) - LENGTH_SIZE) // 2] ^= 1
+    return Arrival(bytes(arrived))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the relay did to a record."""
 
     way: Way
     sent: bytes
@@ -78,7 +97,7 @@ class Recording:
     target: Address
     up: list[bytes] = field(default_factory=list)
     down: list[bytes] = field(default_factory=list)
-    flips: list[Flip] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     has_ended: bool = False
 
     def records(self, way: Way) -> list[bytes]:
@@ -103,7 +122,7 @@ class Relay:
         self.address = Address(target.host, 0)  # once it listens
         self.recordings: list[Recording] = []
         self._bell = bell
-        self._flip_next: Way | None = None
+        self._tampers: dict[Way, deque[Tamper]] = {way: deque() for way in Way}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # one for each open connection
         self._writers: set[asyncio.StreamWriter] = set()  # two
@@ -122,9 +141,9 @@ class Relay:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def flip_next(self, way: Way) -> None:
-        """One bit of the next record in that direction will be another one when it arrives."""
-        self._flip_next = way
+    def tamper(self, way: Way, *tampers: Tamper) -> None:
+        """The next records in that direction arrive as these make them, one record each."""
+        self._tampers[way].extend(tampers)
 
     @property
     def newest(self) -> Recording:
@@ -178,8 +197,12 @@ class Relay:
             while data := await reader.read(CHUNK):
                 for record in records.take(data):
                     self._note(recording, way, record)
-                    writer.write(self._tampered(recording, way, record))
+                    arrival = self._tampered(recording, way, record)
+                    writer.write(arrival.data)
                     await writer.drain()
+                    if arrival.is_last:
+                        writer.close()
+                        return
             if rest := records.rest():
                 self._note(recording, way, rest)
                 writer.write(rest)
@@ -191,11 +214,9 @@ class Relay:
         recording.records(way).append(record)
         self._bell.ring()
 
-    def _tampered(self, recording: Recording, way: Way, record: bytes) -> bytes:
-        if self._flip_next is not way or len(record) <= LENGTH_SIZE:
-            return record
-        self._flip_next = None
-        arrived = bytearray(record)
-        arrived[LENGTH_SIZE + (len(record) - LENGTH_SIZE) // 2] ^= 1
-        recording.flips.append(Flip(way, record, bytes(arrived)))
-        return bytes(arrived)
+    def _tampered(self, recording: Recording, way: Way, record: bytes) -> Arrival:
+        if not self._tampers[way] or len(record) <= LENGTH_SIZE:
+            return Arrival(record)
+        arrival = self._tampers[way].popleft()(record)
+        recording.changes.append(Change(way, record, arrival.data))
+        return arrival
