@@ -4,6 +4,7 @@ The server cannot tell it from a client; it only has no MLS behind it, so one pr
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
@@ -171,7 +172,7 @@ class Device:
 
     def _time(self, entries: tuple[Entry, ...]) -> None:
         first, last = entries[0].seq, entries[-1].seq
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         for seq, made_at in reversed(self.group.made_at.items()):
             if seq < first:
                 break
@@ -215,7 +216,7 @@ class Device:
 
     def say(self, body: bytes, kind: Kind = Kind.MESSAGE) -> None:
         """One more post."""
-        self.outgoing.add(kind, body, asyncio.get_running_loop().time())
+        self.outgoing.add(kind, body, time.monotonic())  # uvloop counts whole milliseconds
         self._pump()
 
     def _pump(self) -> None:
