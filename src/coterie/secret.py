@@ -56,7 +56,8 @@ _observer: Observer | None = None
 def observe(observer: Observer | None) -> None:
     """Calls ``observer`` with the name and value of each key derived from now on; None ends it.
 
-    The cores do not log. The debug log and the key log are observers, and the only ones.
+    The cores do not log. The debug log is an observer; the key log is none, since it must know whose keys they are:
+    ``noise.channel.Channel.log_keys``.
     """
     global _observer  # noqa: PLW0603
     _observer = observer
