@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     column,
+    insert,
     select,
     values,
 )
@@ -71,6 +72,38 @@ class Read(_Statement):
         """What it finds for these parameters."""
         driver = self._driver(connection.dialect)
         return connection.exec_driver_sql(driver.text, driver.parameters(row))
+
+
+class Insert:
+    """New rows of a table: tuples of all its columns, up to 64 in a statement.
+
+    Not one by one: with each statement SQLite's driver gives the interpreter's lock to whoever waits for it.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._drivers: dict[tuple[str, int], _Driver] = {}
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """All of them."""
+        for at in range(0, len(rows), _SIZES[-1]):
+            chunk = rows[at : at + _SIZES[-1]]
+            driver = self._driver(connection.dialect, len(chunk))
+            parameters = tuple(chain.from_iterable(chunk))
+            connection.exec_driver_sql(driver.text, driver.parameters(parameters))
+
+    def _driver(self, dialect: Dialect, size: int) -> _Driver:
+        driver = self._drivers.get((dialect.name, size))
+        if driver is None:
+            keys = [one.key for one in self._table.columns]
+            names = [[f"{key}_{n}" for key in keys] for n in range(size)]
+            rows: list[dict[str, Any]] = [
+                dict(zip(keys, map(bindparam, row), strict=True)) for row in names
+            ]
+            statement = insert(self._table).values(rows)
+            driver = _Driver(_compiled(statement, dialect), list(chain.from_iterable(names)))
+            self._drivers[dialect.name, size] = driver
+        return driver
 
 
 class Lookup:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from coterie.server import schema
 from coterie.server.delivery import Appended, GroupState, MemberState
-from coterie.server.many import Lookup, Row, Write
+from coterie.server.many import Insert, Lookup, Row, Write
 from coterie.wire.frames import Post
 
 _Key = tuple[bytes, bytes, bytes]
@@ -194,7 +194,7 @@ _ENTRIES = Lookup(
     ("group_id", "device", "message_id"),
     (_E.group_id, _E.device, _E.message_id, _E.seq),
 )
-_INSERT_ENTRIES = Write(insert(schema.entry), tuple(_E.keys()))
+_INSERT_ENTRIES = Insert(schema.entry)
 _UPDATE_GROUPS = Write(
     update(schema.group)
     .where(_G.group_id == bindparam("b_group"))
