@@ -100,6 +100,9 @@ class HouseServer(FakeServer):
     def revoked(self) -> None:
         self.cut()
 
+    def displaced(self) -> None:
+        self.cut()
+
 
 class House:
     """The server, and who has an account there."""
@@ -377,7 +380,7 @@ async def until(is_so: Callable[[], bool], turns: int = 20_000) -> None:
     raise AssertionError("it did not become so")
 
 
-async def passing(clock: FakeClock, work: "asyncio.Task[T]", most_s: float = 600.0) -> T:
+async def passing(clock: FakeClock, work: "asyncio.Future[T]", most_s: float = 600.0) -> T:
     """What ``work`` gives, while time passes in steps of a second."""
     passed = 0.0
     while not work.done() and passed < most_s:
