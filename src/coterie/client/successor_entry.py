@@ -1,0 +1,85 @@
+"""Entries of kind successor, as a log reads them: where its room goes on. PROTOCOL.md section 2, "Successor"."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from coterie.client import successor
+from coterie.client.fork import compare_at, dead
+from coterie.client.group_log import GroupLog, Halt, History, Step, state
+from coterie.client.happening import Event, Happening, Landed, Line
+from coterie.client.intent import Succeed
+from coterie.client.own_entry import read_own
+from coterie.client.successor import Successor
+from coterie.errors import RuleViolation
+from coterie.wire.frames import Entry, Kind
+
+
+def read_successor(log: GroupLog, entry: Entry, history: History) -> Step:
+    """An entry of kind successor, read in its place. "The first that verifies and is by an admin wins." """
+    told: list[Happening] = []
+    if entry.device == log.device:
+        mine = next((out for out in log.outbox if out.message_id == entry.message_id), None)
+        if mine is None and log.successor:
+            return Step(log)  # shown again; or it is a copy's, and changes nothing
+        sealed = mine.sealed if mine is not None else None
+        if mine is None or sealed is None or (sealed.kind, sealed.body) != (entry.kind, entry.body):
+            step = read_own(log, entry, history, 0.0)  # which is never what we sent
+            log, told = step.log, [*step.happenings]
+        else:
+            rest = tuple(out for out in log.outbox if out is not mine)
+            log = replace(log, outbox=rest, landed=log.landed + 1)
+            told.append(Landed(mine.ticket, entry.seq))
+    try:
+        found = _first_successor(log, entry)
+    except RuleViolation as error:
+        step = dead(log, entry, error)
+        is_told = entry.device != log.device and log.halt is not Halt.OLDER_COPY
+        return replace(step, happenings=(*told, *step.happenings) if is_told else tuple(told))
+    log, lines = _succeeded(log, entry, found, history)
+    return Step(log, (*told, *lines))
+
+
+def diverged(log: GroupLog, successors: Sequence[Entry], history: History) -> Step:
+    """What the server shows of a log that parted from ours: successors, as whole entries, and nothing else of it.
+
+    They are signed for this group, so none is another log's; which of them is the first is the server's word.
+    """
+    told: list[Happening] = []
+    for entry in sorted(successors, key=lambda shown: shown.seq):
+        if entry.kind is not Kind.SUCCESSOR or log.successor:
+            continue
+        try:
+            found = _first_successor(log, entry)
+        except RuleViolation:
+            continue  # dead, in a log of which nothing is shown
+        log, lines = _succeeded(log, entry, found, history)
+        told += lines
+    return Step(log, tuple(told))
+
+
+def _first_successor(log: GroupLog, entry: Entry) -> Successor:
+    if log.successor:
+        raise RuleViolation("second-successor", "the room goes on in another group already")
+    return successor.verify(log.group, entry)
+
+
+def _succeeded(
+    log: GroupLog, entry: Entry, found: Successor, history: History
+) -> tuple[GroupLog, list[Happening]]:
+    lines: list[Happening] = []
+    known = history.chain_at(log.group_id, found.where.seq)
+    if known is not None:  # of a log that was lost, the place can be beyond what there is now
+        who = f"{found.by}'s device {entry.device.hex()[:8]}"
+        log, lines = compare_at(log, entry, who, found.where, known)
+    late = [out for out in log.outbox if isinstance(out.intent, Succeed)]
+    lines += [Landed(out.ticket, 0) for out in late]
+    rest = tuple(out for out in log.outbox if out not in late)
+    log = replace(log, outbox=rest, successor=found.group_id, successor_by=found.by)
+    if log.goes_on:
+        text = f"{found.by} made a new group for this room; this device goes on there as soon as it is let in"
+    else:
+        text = (
+            f"{found.by} made a new group for this room, where those go on who could not here; "
+            f"this device stays until you say `coterie room follow {state(log).name}`"
+        )
+    return log, [*lines, Line(entry.seq, entry.message_id, Event.SUCCESSOR, text)]
