@@ -1,0 +1,69 @@
+"""What a client keeps of rooms that go on in other groups: invitations that wait, and what was shown before."""
+
+from dataclasses import dataclass
+
+from coterie.client.store_rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWelcome:
+    """An invitation to a second group of a room that is known, until a successor names that group."""
+
+    group_id: bytes
+    room_id: bytes
+    account_key: bytes  # of who signed it
+    welcome: bytes
+
+
+class Successions(Rows):
+    """By room."""
+
+    def hold_welcome(self, held: HeldWelcome) -> None:
+        """Keeps it, the newest of an account for a room."""
+        self._db.execute(
+            "DELETE FROM held_welcome WHERE room_id = ? AND account_key = ?",
+            (held.room_id, held.account_key),
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO held_welcome (group_id, room_id, account_key, welcome) VALUES (?, ?, ?, ?)",
+            (held.group_id, held.room_id, held.account_key, held.welcome),
+        )
+
+    def held_welcomes(self, room_id: bytes) -> list[HeldWelcome]:
+        """Those for a room."""
+        found = self._all(
+            "SELECT group_id, room_id, account_key, welcome FROM held_welcome WHERE room_id = ?",
+            (room_id,),
+        )
+        return [HeldWelcome(*row) for row in found]
+
+    def size_of_held_welcomes(self) -> tuple[int, int]:
+        """How many, and their bytes."""
+        row = self._one("SELECT count(*), coalesce(sum(length(welcome)), 0) FROM held_welcome")
+        return (int(row[0]), int(row[1])) if row else (0, 0)
+
+    def is_held(self, group_id: bytes) -> bool:
+        """Whether one for that group waits."""
+        return self._one("SELECT 1 FROM held_welcome WHERE group_id = ?", (group_id,)) is not None
+
+    def drop_held_welcome(self, group_id: bytes) -> None:
+        """It is taken, or never will be."""
+        self._db.execute("DELETE FROM held_welcome WHERE group_id = ?", (group_id,))
+
+    def remember_shown(self, room_id: bytes, last: int) -> None:
+        """The newest ``last`` messages, which their senders may not know to have been read."""
+        self._db.execute("DELETE FROM shown_before WHERE room_id = ?", (room_id,))
+        self._db.execute(
+            "INSERT OR IGNORE INTO shown_before (room_id, device, message_id)"
+            " SELECT room_id, device, message_id FROM timeline WHERE room_id = ? AND sender <> ''"
+            " ORDER BY number DESC LIMIT ?",
+            (room_id, last),
+        )
+
+    def was_shown(self, room_id: bytes, device: bytes, message_id: bytes) -> bool:
+        """Whether it is among those."""
+        row = self._one(
+            "SELECT 1 FROM shown_before WHERE room_id = ? AND device = ? AND message_id = ?",
+            (room_id, device, message_id),
+        )
+        return row is not None
