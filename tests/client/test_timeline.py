@@ -68,3 +68,9 @@ def test_bytes_that_are_no_content_are_kept_whole() -> None:
     row = row_of(said(b"\xff\xff"), b"R" * 16, b"G" * 16, NOW)
     assert row.content == b"\xff\xff"
     assert message_of(row, "ops").kind == "unknown"
+
+
+def test_what_changes_another_message_is_kept_whole() -> None:
+    edit = content.encode(content.Edit(content.Ref(b"d" * 16, b"m" * 16), "better", 5))
+    row = row_of(said(edit), b"R" * 16, b"G" * 16, NOW)
+    assert (row.kind, row.text, row.content) == ("edit", "", edit)

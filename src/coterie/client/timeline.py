@@ -24,19 +24,20 @@ def row_of(happening: Said | Line, room_id: bytes, group_id: bytes, now: float) 
         )
     else:
         sender, device, kept = happening.sender, happening.device, None
-        said = content.decode(happening.content)
-        if isinstance(said, content.Text):
-            kind, text, time_ms = TEXT, said.text, said.time
-        else:
-            kind, text, kept = _kind_of(said), "", said.encoded
+        match content.decode(happening.content):
+            case content.Text(said, said_at):
+                kind, text, time_ms = TEXT, said, said_at
+            case content.Unknown(word, encoded):
+                kind, text, kept = _kind_of(word), "", encoded
+            case other:  # kept whole until the rows of a conversation are (decision 0016)
+                kind, text, kept = str(other.__struct_config__.tag), "", happening.content
     return TimelineRow(
         0, room_id, group_id, happening.seq, happening.message_id, sender, device, time_ms, kind, text, kept
     )  # fmt: skip
 
 
-def _kind_of(said: content.Unknown) -> str:
+def _kind_of(word: str) -> str:
     """A member chooses the word: it must not be taken for a text, or for a line of the system."""
-    word = said.kind
     return UNKNOWN if not word or word in (TEXT, LINE) or word.startswith(f"{LINE}/") else word
 
 
