@@ -1,6 +1,7 @@
 """Invites: each way of garbling one has its sentence, and none repeats the token."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from coterie.wire.invite import (
     decode_invite,
     show_fingerprint,
 )
+from coterie.wire.tls import Trust
 
 INVITE = Invite(Address("chat.example.org", 7617), b"\xf0" * 32, b"\x0f" * 16)
 TEXT = INVITE.encode()
@@ -37,10 +39,21 @@ def refusal(text: str) -> str:
     st.integers(0, 65535),
     st.binary(min_size=32, max_size=32),
     st.binary(min_size=16, max_size=16),
+    st.sampled_from([None, Trust()]),
 )
-def test_invite_comes_back_the_same(host: str, port: int, mark: bytes, token: bytes) -> None:
-    invite = Invite(Address(host, port), mark, token)
+def test_invite_comes_back_the_same(
+    host: str, port: int, mark: bytes, token: bytes, tls: Trust | None
+) -> None:
+    invite = Invite(Address(host, port, tls), mark, token)
     assert decode_invite(invite.encode()) == invite
+
+
+def test_invite_to_a_server_with_tls_begins_with_coteries() -> None:
+    invite = replace(
+        INVITE, address=replace(INVITE.address, tls=Trust("AUTHORITIES", (b"p" * 32,)))
+    )
+    assert invite.encode() == TEXT.replace("coterie://", "coteries://")
+    assert decode_invite(invite.encode()).address.tls == Trust()  # whom to trust is the client's
 
 
 def test_invite_broken_by_a_mail_program_is_read() -> None:
@@ -57,6 +70,8 @@ def test_invite_without_a_port_means_the_usual_one() -> None:
         ("", "begins with coterie://"),
         ("hello", "begins with coterie://"),
         (TEXT.replace("coterie", "https"), "begins with coterie://"),
+        (TEXT.replace("coterie", "coteriess"), "begins with coterie://"),
+        (TEXT.replace("coterie://", "coterie://coteries://"), "address is garbled"),
         (TEXT.partition("#")[0], "the part behind # is missing"),
         ("coterie://chat.example.org", "the part behind # is missing"),
         (TEXT[:-1], "cut off at its end"),
@@ -74,7 +89,7 @@ def test_invite_without_a_port_means_the_usual_one() -> None:
         (TEXT.replace("chat.example.org", "[" + ENCODED), "address is garbled"),
         (TEXT.replace("#", "#" + base64.urlsafe_b64encode(b"\x02" * 3).decode()), "version (2)"),
     ],
-    ids=range(19),
+    ids=range(21),
 )
 def test_garbled_invite_has_its_sentence(text: str, sentence: str) -> None:
     if not sentence:  # a host that looks like that is a host
@@ -107,6 +122,8 @@ def test_invite_does_not_print_its_token() -> None:
         ("[::1]:8", Address("::1", 8)),
         ("[::1]", Address("::1", DEFAULT_PORT)),
         ("127.0.0.1:0", Address("127.0.0.1", 0)),
+        ("coteries://host", Address("host", DEFAULT_PORT, Trust())),
+        ("coteries://[::1]:8", Address("::1", 8, Trust())),
     ],
 )
 def test_address_is_read(text: str, address: Address) -> None:
@@ -131,6 +148,10 @@ def test_address_is_read(text: str, address: Address) -> None:
         "\x1b[31mhost",
         "host\x00",
         "host:65536",
+        "coterie://host",
+        "coteries://",
+        "coteries://coteries://host",
+        "coteries://host/",
     ],
     ids=ascii,
 )

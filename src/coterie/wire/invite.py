@@ -1,20 +1,23 @@
 """Invites: ``coterie://HOST:PORT/#...``, an address and, behind the mark, what is authenticated.
 
 Behind the mark is base64url of version (1 byte) ‖ fingerprint of the server's static key (32) ‖ token (16) ‖
-checksum (4), so that a garbled copy is told from a wrong one. Host and port are how to reach the server, no more.
+checksum (4), so that a garbled copy is told from a wrong one. Host and port are how to reach the server, no more; so
+is the s of ``coteries://``, which puts TLS around the channel.
 """
 
 import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coterie.errors import InvalidInput
 from coterie.wire.limits import TOKEN_SIZE
+from coterie.wire.tls import Trust
 
 DEFAULT_PORT = 7617
 SCHEME = "coterie://"
+TLS_SCHEME = "coteries://"
 _VERSION = 1
 _CHECKSUM_SIZE = 4
 _SIZE = 1 + 32 + TOKEN_SIZE + _CHECKSUM_SIZE
@@ -24,14 +27,20 @@ _ENCODED = re.compile(r"[A-Za-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens."""
+    """Where a server is reached, and how: with TLS around the channel, there is by what to judge its certificate."""
 
     host: str
     port: int
+    tls: Trust | None = None
 
-    def __str__(self) -> str:
+    @property
+    def host_port(self) -> str:
+        """Without how."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{TLS_SCHEME if self.tls is not None else ''}{self.host_port}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,7 +58,9 @@ class Invite:
         """The link that people pass on."""
         inside = bytes([_VERSION]) + self.fingerprint + self.token
         whole = inside + _checksum(inside)
-        return f"{SCHEME}{self.address}/#{base64.urlsafe_b64encode(whole).rstrip(b'=').decode()}"
+        scheme = TLS_SCHEME if self.address.tls is not None else SCHEME
+        encoded = base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
+        return f"{scheme}{self.address.host_port}/#{encoded}"
 
 
 def show_fingerprint(fingerprint: bytes) -> str:
@@ -59,7 +70,14 @@ def show_fingerprint(fingerprint: bytes) -> str:
 
 
 def decode_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
-    """HOST, HOST:PORT or [IPv6]:PORT. Raises InvalidInput."""
+    """HOST, HOST:PORT or [IPv6]:PORT; behind ``coteries://`` one with TLS. Raises InvalidInput."""
+    if text.startswith(TLS_SCHEME):
+        address = _decode_host_port(text.removeprefix(TLS_SCHEME), default_port)
+        return replace(address, tls=Trust())
+    return _decode_host_port(text, default_port)
+
+
+def _decode_host_port(text: str, default_port: int = DEFAULT_PORT) -> Address:
     found = re.fullmatch(r"(?:\[([0-9a-fA-F:.%a-z]+)\]|([^\s:/\[\]@#?]+))(?::(\d{1,5}))?", text)
     if not found or not text.isprintable():  # control characters would reach a terminal
         raise InvalidInput(
@@ -75,13 +93,14 @@ def decode_invite(text: str) -> Invite:
     """Raises InvalidInput with what is wrong with it; never repeats the token."""
     hint = "ask for the invite again, and copy all of it"
     text = "".join(text.split())  # a mail program may have broken it in two lines
-    if not text.startswith(SCHEME):
-        raise InvalidInput("an invite begins with coterie://", hint=hint)
-    where, mark, encoded = text.removeprefix(SCHEME).partition("/#")
+    scheme = next((each for each in (SCHEME, TLS_SCHEME) if text.startswith(each)), None)
+    if scheme is None:
+        raise InvalidInput("an invite begins with coterie:// or coteries://", hint=hint)
+    where, mark, encoded = text.removeprefix(scheme).partition("/#")
     if not mark:
         raise InvalidInput("the invite is cut off: the part behind # is missing", hint=hint)
     try:
-        address = decode_address(where)
+        address = _decode_host_port(where)
     except InvalidInput as error:
         raise InvalidInput("the invite's address is garbled", hint=hint) from error
     if not _ENCODED.fullmatch(encoded):
@@ -97,6 +116,8 @@ def decode_invite(text: str) -> Invite:
     inside, checksum = whole[:-_CHECKSUM_SIZE], whole[-_CHECKSUM_SIZE:]
     if len(whole) != _SIZE or _checksum(inside) != checksum:
         raise InvalidInput("the invite is garbled behind #", hint=hint)
+    if scheme == TLS_SCHEME:
+        address = replace(address, tls=Trust())
     return Invite(address, inside[1:33], inside[33:])
 
 
