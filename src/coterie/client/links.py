@@ -4,19 +4,25 @@ import re
 from collections.abc import Iterator
 
 # What a person would take for part of the address; no sign that can end Markdown around it.
-LINK = re.compile(r"https?://[^\s<>\"`\x00-\x1f\x7f]+", re.IGNORECASE)
+_LINK = re.compile(r"https?://[^\s<>\"`\x00-\x1f\x7f]+", re.IGNORECASE)
 _AFTER = ".,;:!?'*_~|"  # ends the sentence or its Markdown, not the address
 
 
 def links(text: str) -> Iterator[tuple[int, int]]:
     """Where each begins and ends."""
-    for found in LINK.finditer(text):
+    for found in _LINK.finditer(text):
         yield found.start(), found.start() + len(trimmed(found[0]))
+
+
+def link_at(text: str, position: int) -> int | None:
+    """Where a link that begins there ends."""
+    found = _LINK.match(text, position)
+    return position + len(trimmed(found[0])) if found else None
 
 
 def has_link(text: str) -> bool:
     """Whether there is one."""
-    return LINK.search(text) is not None
+    return _LINK.search(text) is not None
 
 
 def trimmed(address: str) -> str:

@@ -18,10 +18,17 @@ def mentions(text: str) -> Iterator[tuple[int, int, str]]:
 
     What ends a sentence is no part of a name, although it may be: ``@bob.`` is bob.
     """
-    for found in _MENTION.finditer(text):
-        name = found[1].rstrip(_END_OF_SENTENCE).lower()
-        if names.is_allowed(name):
-            yield found.start(), found.start() + 1 + len(name), name
+    for candidate in _MENTION.finditer(text):
+        found = mention_at(text, candidate.start())
+        if found:
+            yield candidate.start(), *found
+
+
+def mention_at(text: str, position: int) -> tuple[int, str] | None:
+    """Where a mention that begins there ends, and the name."""
+    found = _MENTION.match(text, position)
+    name = found[1].rstrip(_END_OF_SENTENCE).lower() if found else ""
+    return (position + 1 + len(name), name) if names.is_allowed(name) else None
 
 
 def is_mentioned(text: str, name: str) -> bool:
