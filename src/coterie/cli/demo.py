@@ -2,7 +2,6 @@
 # imports wait for the command to run, so that --help stays quick
 
 import json
-import os
 import sys
 
 import click
@@ -10,6 +9,7 @@ import click
 from coterie.cli.command import Command, pass_invocation
 from coterie.cli.invocation import Invocation
 from coterie.cli.output import put
+from coterie.cli.screen import make_look
 
 
 @click.command(cls=Command, examples=("coterie demo", "coterie demo --keep /tmp/heron"))
@@ -22,17 +22,9 @@ def command(invocation: Invocation, keep: str | None) -> None:
     promised to fail, and leaves nothing behind. The exit status is 1 if anything does not hold.
     """
     from pathlib import Path
-    from shutil import get_terminal_size
-
-    from coterie.demo.look import Look
 
     invocation.engine.configure_logs(is_debug=invocation.is_debug)
-    look = Look(
-        (lambda line: None) if invocation.is_json else put,
-        is_coloured=_is_coloured(),
-        is_ascii=_is_ascii(),
-        width=get_terminal_size().columns,
-    )
+    look = make_look(is_silent=invocation.is_json)
     look.title()
     from coterie.demo.run import run
 
@@ -41,23 +33,6 @@ def command(invocation: Invocation, keep: str | None) -> None:
         put(json.dumps(outcome.as_json()))
     if not outcome.holds:
         raise click.exceptions.Exit(1)
-
-
-def _is_coloured() -> bool:
-    """On a terminal that can, unless somebody said that they want none: no-color.org."""
-    is_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _is_ascii() -> bool:
-    """Whether ticks and arrows could not be written."""
-    from coterie.demo.look import ASCII
-
-    try:
-        "".join(ASCII).encode(getattr(sys.stdout, "encoding", None) or "ascii")
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _program() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coterie.wire import chain
-from coterie.wire.frames import Kind
+from coterie.wire.frames import Kind, SignedDocument
 
 DATABASE, SECRETS = "coterie.db", "secrets"  # in a server's data folder
 
@@ -67,6 +67,61 @@ def replay(folder: Path, seq: int) -> int:
         )
         _make_fit(database)
         return int(last) + 1
+
+
+def take_out(folder: Path, seq: int) -> None:
+    """The entry at ``seq`` was never there: those behind it move up."""
+    with _writing(folder) as database:
+        (last,) = database.execute("SELECT max(seq) FROM entry").fetchone()
+        database.execute("DELETE FROM entry WHERE seq = ?", (seq,))
+        for later in range(seq + 1, last + 1):
+            database.execute("UPDATE entry SET seq = ? WHERE seq = ?", (later - 1, later))
+        _make_fit(database)
+
+
+def append_from(folder: Path, other: Path, seq: int) -> None:
+    """Appends what another copy of the same server has at ``seq``."""
+    with _reading(other) as database:
+        row = database.execute(
+            "SELECT group_id, kind, device, message_id, body, chain, stored_at FROM entry WHERE seq = ?",
+            (seq,),
+        ).fetchone()
+    with _writing(folder) as database:
+        (last,) = database.execute("SELECT max(seq) FROM entry").fetchone()
+        database.execute(
+            "INSERT INTO entry (group_id, kind, device, message_id, body, chain, stored_at, seq) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, last + 1),
+        )
+        _make_fit(database)
+
+
+def group_of(folder: Path) -> bytes:
+    """The id of the one group there is."""
+    with _reading(folder) as database:
+        return bytes(database.execute("SELECT group_id FROM log_group").fetchone()[0])
+
+
+def list_device(folder: Path, name: str, device: bytes) -> None:
+    """Puts a device on the group's delivery list, which nobody has asked for."""
+    with _writing(folder) as database:
+        database.execute(
+            "INSERT INTO member (group_id, device, name, count, may_post, proposal_at, turn_at) "
+            "VALUES (?, ?, ?, 0, 1, 0, 0)",
+            (group_of(folder), device, name),
+        )
+
+
+def replace_device_list(
+    folder: Path, name: str, account_key: bytes, signed: SignedDocument
+) -> None:
+    """The directory says from now on that ``name`` has that account key and those devices."""
+    with _writing(folder) as database:
+        database.execute(
+            "UPDATE account SET account_key = ?, list_document = ?, list_signature = ?, "
+            "list_version = list_version + 1 WHERE name = ?",
+            (account_key, signed.document, signed.signature, name),
+        )
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """How a demo looks: on a terminal in colour, in a pipe plain; with ticks, or in ASCII where there is no more."""
 
 import textwrap
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # the title is there before all that is imported
     from coterie.demo.exchange import Exchange
-    from coterie.demo.proofs import Proof
 
 SHOWN_BYTES = 16  # of what the wire carried and the server stored
 MAX_WIDTH = 100
@@ -16,6 +15,19 @@ ASCII = {"✓": "ok", "✗": "FAILED", "…": "...", "→": "->", "─": "-"}
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN, MAGENTA = "1", "2", "1;31", "32", "33", "36", "35"
 PEOPLE = {"alice": CYAN, "bobb": MAGENTA}  # others are YELLOW
+
+
+class Judged(Protocol):
+    """Something that holds or not; ``fact`` is what was seen, or what is wrong with it."""
+
+    @property
+    def holds(self) -> bool: ...
+
+    @property
+    def claim(self) -> str: ...
+
+    @property
+    def fact(self) -> str: ...
 
 
 class Look:
@@ -47,6 +59,10 @@ class Look:
         """A sentence for who watches."""
         self._wrapped(text, "  ")
 
+    def detail(self, text: str) -> None:
+        """What belongs to the last remark."""
+        self._wrapped(text, "      ")
+
     def typed(self, who: str, command: str, *results: str) -> None:
         """What somebody typed, and what came of it."""
         self._line(f"  {self._who(who)} $ {self._in(BOLD, command)}")
@@ -63,13 +79,13 @@ class Look:
         self._bytes("wire →", down, f"to {exchange.reader}")
         self._line(f"  {self._who(exchange.reader)} reads  {self._in(BOLD, exchange.text)}")
 
-    def proof(self, proof: "Proof") -> None:
+    def proof(self, proof: Judged) -> None:
         """A tick or a cross, what is claimed, and below it what was seen."""
         mark = self._in(GREEN, "✓") if proof.holds else self._in(RED, "✗")
         self._line(f"  {mark} {proof.claim if proof.holds else self._in(RED, proof.claim)}")
         self._wrapped(proof.fact, "      ", DIM if proof.holds else RED)
 
-    def verdict(self, proofs: "list[Proof]", seconds: float) -> None:
+    def verdict(self, proofs: Sequence[Judged], seconds: float) -> None:
         """How it ended."""
         failed = sum(not proof.holds for proof in proofs)
         self._line("")
