@@ -12,6 +12,7 @@ from coterie.mls.key_package import MLS10
 from coterie.secret import Secret
 from coterie.wire.frames import SignedDocument
 from coterie.wire.invite import Address
+from coterie.wire.tls import Trust
 
 _KEY = "account"
 
@@ -29,6 +30,9 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     device_key: bytes
     certificate: SignedDocument
     device_list: SignedDocument
+    is_tls: bool = False  # these three came later: rows without them are read as they were meant
+    authorities: str = ""
+    pins: tuple[bytes, ...] = ()
 
 
 _rows = msgspec.msgpack.Decoder(_Row)
@@ -36,6 +40,8 @@ _rows = msgspec.msgpack.Decoder(_Row)
 
 def save(store: Store, account: Enrolled, *, is_made: bool) -> None:
     """Writes it, durably. Inside or outside of a transaction."""
+    tls = account.address.tls
+    trust = tls or Trust()
     row = _Row(
         is_made,
         account.address.host,
@@ -49,6 +55,9 @@ def save(store: Store, account: Enrolled, *, is_made: bool) -> None:
         account.device_key.expose(),
         account.certificate,
         account.device_list,
+        tls is not None,
+        trust.authorities,
+        trust.pins,
     )
     store.put(_KEY, msgspec.msgpack.encode(row))
 
@@ -60,7 +69,7 @@ def load(store: Store) -> tuple[Enrolled, bool] | None:
         return None
     row = _rows.decode(encoded)
     account = Enrolled(
-        Address(row.host, row.port),
+        Address(row.host, row.port, Trust(row.authorities, row.pins) if row.is_tls else None),
         row.fingerprint,
         row.server_id,
         row.generation,

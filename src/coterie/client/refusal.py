@@ -10,7 +10,7 @@ from coterie.errors import (
     Unavailable,
 )
 from coterie.wire.frames import Code, Failed
-from coterie.wire.invite import Address
+from coterie.wire.invite import TLS_SCHEME, Address
 
 MAX_WAIT_S = 3600.0  # longer than any honest server asks for; a hostile one can stay away anyway
 
@@ -23,6 +23,7 @@ _HINTS = MappingProxyType(
     }
 )
 
+_TLS_SERVER = "a TLS server"
 _STRANGERS = MappingProxyType(  # by how they begin
     {
         b"HTTP": "an HTTP server",
@@ -30,7 +31,7 @@ _STRANGERS = MappingProxyType(  # by how they begin
         b"<htm": "an HTTP server",
         b"<HTM": "an HTTP server",
         b"SSH-": "an SSH server",
-        b"\x15\x03": "a TLS server",  # an alert
+        b"\x15\x03": _TLS_SERVER,  # an alert
         b"220": "a mail or FTP server",
     }
 )
@@ -57,7 +58,9 @@ def bounded_wait(wait_s: float) -> float:
 def stranger(address: Address, beginning: bytes) -> RemoteProtocolError:
     """The error for an address where something else answers, which began with these bytes."""
     who = next((who for mark, who in _STRANGERS.items() if beginning.startswith(mark)), "")
+    hint = "check host and port: `coterie serve` prints them"
+    if who == _TLS_SERVER:
+        hint = f"if it has got a certificate, run `coterie reach {TLS_SCHEME}{address.host_port}`"
     return RemoteProtocolError(
-        f"{address} does not speak Coterie" + (f": it is {who}" if who else ""),
-        hint="check host and port: `coterie serve` prints them",
+        f"{address} does not speak Coterie" + (f": it is {who}" if who else ""), hint=hint
     )

@@ -1,12 +1,16 @@
-"""The network as it is: TCP by asyncio. What the system says when it fails becomes a sentence."""
+"""The network as it is: TCP by asyncio, and TLS. What the system says when it fails becomes a sentence."""
 
 import asyncio
 import socket
+import ssl
 
 from coterie.client.rotation import Rotation
 from coterie.client.seams import KeyLog, LoopClock, PoolThreads, Receiver, Seams, Transport
 from coterie.errors import Unavailable
 from coterie.wire.invite import Address
+from coterie.wire.tls import Trust
+
+TLS_CLOSE_S = 1.0  # for the other side's end, which says nothing that the channel's does not
 
 
 def real_seams(key_log: KeyLog | None = None) -> Seams:
@@ -19,11 +23,13 @@ def real_seams(key_log: KeyLog | None = None) -> Seams:
 
 
 class TCP:
-    """Opens TCP connections on the running loop."""
+    """Opens TCP connections on the running loop, with TLS on them where the address says so."""
 
     async def connect(self, address: Address, receiver: Receiver) -> Transport:
-        """Raises Unavailable. How long it may take is the caller's to say."""
+        """Raises Unavailable, with TLS CertificateRefused. How long it may take is the caller's to say."""
         loop = asyncio.get_running_loop()
+        if address.tls is not None:
+            return await _connect_tls(address, address.tls, receiver)
         try:
             transport, _ = await loop.create_connection(
                 lambda: _Bridge(receiver), address.host, address.port
@@ -31,6 +37,36 @@ class TCP:
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that IDNA cannot hold
             raise unavailable(address, error) from error
         return transport
+
+
+async def _connect_tls(address: Address, trust: Trust, receiver: Receiver) -> Transport:
+    from coterie.client import tls  # noqa: PLC0415  # most connections have none
+
+    context = tls.context_for(trust)
+    try:
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: _Bridge(receiver),
+            address.host,
+            address.port,
+            ssl=context,
+            server_hostname=address.host,
+            ssl_shutdown_timeout=TLS_CLOSE_S,
+        )
+    except ssl.SSLError as error:
+        raise tls.refusal(address, error) from error
+    except ConnectionResetError as error:
+        raise Unavailable(
+            f"{address} ended the TLS handshake",
+            hint="it may be a server without TLS, or one that takes no more connections",
+        ) from error
+    except (OSError, UnicodeError) as error:
+        raise unavailable(address, error) from error
+    try:
+        tls.check(address, trust, transport.get_extra_info("ssl_object"))
+    except Unavailable:
+        transport.abort()
+        raise
+    return transport
 
 
 class _Bridge(asyncio.Protocol):
