@@ -91,6 +91,7 @@ def test_a_room_that_is_made_is_gone_to(run: Runs) -> None:
         ("/invite carol @dave", api.AddMembers("ops", ("carol", "dave"))),
         ("/renew", api.RenewRoom("ops")),
         ("/follow", api.FollowRoom("ops")),
+        ("/follow carol admin:carol", api.FollowRoom("ops", accept=("carol", "admin:carol"))),
         ("/kick bobb", api.RemoveMember("ops", "bobb")),
         ("/leave", api.LeaveRoom("ops")),
         ("/verify @bobb", api.VerifyAccount("bobb")),

@@ -20,7 +20,13 @@ from tests.cli.fakes import OPS, Runs
         (("remove", "ops", "bobb"), api.RemoveMember("ops", "bobb")),
         (("leave", "#ops"), api.LeaveRoom("#ops")),
         (("renew", "ops"), api.RenewRoom("ops")),
+        (("renew", "ops", "--instead-of", "bobb"), api.RenewRoom("ops", instead_of="bobb")),
         (("follow", "ops"), api.FollowRoom("ops")),
+        (("follow", "ops", "--made-by", "bobb"), api.FollowRoom("ops", made_by="bobb")),
+        (
+            ("follow", "ops", "--accept", "carol", "--accept", "admin:carol"),
+            api.FollowRoom("ops", accept=("carol", "admin:carol")),
+        ),
         (("admin", "ops", "bobb"), api.SetAdmin("ops", "bobb", admin=True)),
         (("admin", "ops", "bobb", "--revoke"), api.SetAdmin("ops", "bobb", admin=False)),
     ],
@@ -66,4 +72,5 @@ def test_renewing_all_leaves_alone_what_goes_on_and_what_is_others(run: Runs) ->
 def test_renewing_nothing_or_both_is_misuse(run: Runs) -> None:
     assert run("room", "renew").status == 2
     assert run("room", "renew", "ops", "--all").status == 2
+    assert run("room", "renew", "--all", "--instead-of", "bobb").status == 2
     assert run.backend.asked == []

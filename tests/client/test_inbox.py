@@ -298,7 +298,7 @@ async def test_a_fork_that_nobody_acknowledged_stops_the_room_after_an_invitatio
     async with pair_in(tmp_path) as (house, alice, bobb):
         seen = MappingProxyType({alice.account.device: False})
         forked = replace(bobb.log, halt=Halt.FORKED, forks=seen)
-        bobb.rooms._save(bobb.log, Step(forked))
+        bobb.rooms.save(bobb.log, Step(forked))
         await alice.ask(RemoveMember("ops", "bobb"))
         await passing(house.clock, _again(alice))
         await bobb.in_step()

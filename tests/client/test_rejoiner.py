@@ -10,6 +10,7 @@ from secrets import token_bytes
 import pytest
 from msgspec import structs
 
+from coterie.client import api
 from coterie.client.intent import Change, Say
 from coterie.client.log import Halt
 from coterie.content import Text, encode
@@ -380,3 +381,21 @@ async def test_a_group_whose_invitation_breaks_a_rule_is_not_asked(tmp_path: Pat
         house.cut("bobb")
         await house.clock.advance(MINUTE_S)
         assert all(asked.group != b"n" * 16 for asked in house.asked(f.Subscribe, "bobb"))
+
+
+@asynchronous
+async def test_who_was_removed_and_is_added_by_a_welcome_that_does_not_open_is_in_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """A server gave out a key package twice; found by ``python -m tests.simulation --hostile old_key_package``."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        name = (await alice.room()).name
+        await alice.ask(api.RemoveMember(name, "bobb"))
+        await until(lambda: bobb.log.halt is Halt.REMOVED)
+        assert bobb.running is not None
+        bobb.running.store._db.execute("DELETE FROM key_package")
+        await alice.ask(api.AddMembers(name, ("bobb",)))
+        await is_in(house, bobb)
+        await both_say(house, alice, bobb)
+        assert any("does not open" in notice for notice in bobb.notices)
+        assert (await bobb.events())[-3:] == ["rejoining", "rejoined", "joined"]

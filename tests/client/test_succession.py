@@ -210,13 +210,13 @@ async def test_who_came_in_after_the_backup_goes_on_too(tmp_path: Path) -> None:
             await until(lambda: len(house.asked(f.UploadKeyPackages, "carol")) == PARTS)
             copy, old = back_up(house), alice.log.group_id
             await passing(house.clock, asking(alice, api.AddMembers("ops", ("carol",))))
-            people = [*people, carol]
-            await settled(house, people)
+            everybody = [*people, carol]
+            await settled(house, everybody)
             await restore(house, copy)
-            await all_lost(house, people)
+            await all_lost(house, everybody)
             await renewed(house, alice)
-            await all_moved(house, people, old)
-            await say_in_turn(house, people)
+            await all_moved(house, everybody, old)
+            await say_in_turn(house, everybody)
 
 
 @asynchronous
@@ -435,10 +435,14 @@ async def test_group_with_a_stranger_in_it_is_refused_even_where_the_log_was_los
             await waited(house, lambda: old not in alice.rooms and bool(bobb.log.successor))
             await house.clock.advance(30.0)
             assert bobb.log.group_id == old
-            assert "eve in it, who are not in the room" in await last_line(bobb)
+            assert (
+                "eve, who is not in it: `coterie room follow ops --accept eve`"
+                in await last_line(bobb)
+            )
             assert not bobb.log.goes_on
             error = await error_of(passing(house.clock, asking(bobb, api.FollowRoom("ops"))))
-            assert isinstance(error, Unavailable)
+            assert isinstance(error, InvalidInput)
+            assert "coterie room follow ops --accept eve" in (error.hint or "")
 
 
 async def _renew_with(admin: Person, names: list[str]) -> None:
@@ -495,7 +499,8 @@ async def test_invitation_of_a_member_who_is_no_admin_to_a_second_group_is_refus
         newcomers = running.people.newcomers("alice", given, running.suite, running.now())
         state = logs.state(bobb.log)
         mine = structs.replace(state, admins=(bobb.account.account_public_key,))
-        running.sync.follow(running.rooms.prepare(mine, [Change(adds=tuple(newcomers))]))
+        moves = running.sync.succession.moves
+        running.sync.follow(moves.prepare(mine, [Change(adds=tuple(newcomers))]))
         await waited(house, lambda: bool(alice.notices))
         assert "second group for a room that is known" in alice.notices[-1]
         assert not alice.rooms.has_held_welcome(old)

@@ -124,8 +124,8 @@ class PlainChat:
                 await self._answer(LeaveRoom(self._chosen()))
             case "renew", ():
                 await self._answer(RenewRoom(self._chosen()))
-            case "follow", ():
-                await self._answer(FollowRoom(self._chosen()))
+            case "follow", words:
+                await self._answer(FollowRoom(self._chosen(), accept=words))
             case "verify", (name,):
                 await self._answer(VerifyAccount(_account(name)))
             case "status", ():

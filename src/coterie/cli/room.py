@@ -103,39 +103,73 @@ def admin(invocation: Invocation, room: str, name: str, revoke: bool) -> None:
 @command.command("renew", examples=("coterie room renew ops", "coterie room renew --all"))
 @click.argument("room", type=types.room, required=False)
 @click.option(
+    "--instead-of",
+    type=types.account,
+    metavar="NAME",
+    help="Pass over the new group that this admin made, where it is no good.",
+)
+@click.option(
     "--all", "all_rooms", is_flag=True, help="Every room of yours that cannot go on as it is."
 )
 @pass_invocation
-def renew(invocation: Invocation, room: str | None, all_rooms: bool) -> None:
+def renew(
+    invocation: Invocation, room: str | None, instead_of: str | None, all_rooms: bool
+) -> None:
     """Let a room go on in a new group, as an admin of it.
 
     For a room of which the server has lost a part, or in which this device is stuck. Everybody stays who can be
     reached; what was said before stays with those who read it.
+
+    Where another admin made a new group that this device refused, or that did not let it in for ten minutes,
+    --instead-of names him and makes another. The others go there only by `coterie room follow`.
     """
     from coterie.client.api import ListRooms, RenewRoom, Room, Rooms
 
     if (room is None) != all_rooms:
         raise click.UsageError("name a room, or give --all")
+    if all_rooms and instead_of:
+        raise click.UsageError("--instead-of is for one room")
     if room is not None:
-        _show(invocation, RenewRoom(room), Room)
+        _show(invocation, RenewRoom(room, instead_of or ""), Room)
         return
     for found in call(invocation, ListRooms(), Rooms).rooms:
         if found.admin and found.state in ("lost", "stuck"):
             _show(invocation, RenewRoom(found.room_id), Room)
 
 
-@command.command("follow", examples=("coterie room follow ops",))
+@command.command(
+    "follow",
+    examples=(
+        "coterie room follow ops",
+        "coterie room follow ops --accept carol --accept admin:carol",
+        "coterie room follow ops --made-by bobb",
+    ),
+)
 @click.argument("room", type=types.room)
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="WORD",
+    help="Accept this of the new group, which the room does not have; as the refusal says it.",
+)
+@click.option(
+    "--made-by",
+    type=types.account,
+    metavar="NAME",
+    help="Choose the group that this admin made, where the first one is no good.",
+)
 @pass_invocation
-def follow(invocation: Invocation, room: str) -> None:
+def follow(invocation: Invocation, room: str, accept: tuple[str, ...], made_by: str | None) -> None:
     """Go on in the new group that an admin has made for a room.
 
     Who could not go on in the old one goes there unasked. The new group is refused where it has people, admins or
-    settings that the room does not have.
+    settings that this device does not know of the room; each is accepted by its word: NAME, admin:NAME, setting:NAME.
+
+    Who was taken out of the room and is let into its new group goes there by this command too.
     """
     from coterie.client.api import FollowRoom, Room
 
-    _show(invocation, FollowRoom(room), Room)
+    _show(invocation, FollowRoom(room, made_by or "", accept), Room)
 
 
 def _show(invocation: Invocation, request: "Request", expected: "type[R]") -> None:

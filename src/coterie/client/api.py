@@ -68,12 +68,17 @@ class RenewRoom(_Struct, frozen=True):
     """An admin has the room go on in a new group. Answered by ``Room`` once it lives there."""
 
     room: RoomRef
+    instead_of: str = ""  # the admin who made one that is no good here
 
 
 class FollowRoom(_Struct, frozen=True):
     """Goes on in the group that an admin made. Answered by ``Room`` once the room lives there for this device."""
 
     room: RoomRef
+    made_by: str = ""  # of several, where the first one is no good: whose
+    accept: tuple[
+        str, ...
+    ] = ()  # what it may have that the room lacks, in the words of the refusal
 
 
 class SendText(_Struct, frozen=True):

@@ -158,17 +158,21 @@ class Follower:
         return Poster(self._rooms, self._group_id, self._connection, self._clock, self._wake.set)
 
     async def _follow(self) -> None:
-        while not self._is_removed and not await self._subscribe():
-            self.caught_up.set()
-            await self._lost.go_on(self._wake)
-        if self._is_removed:
-            return
+        while not self._is_removed:
+            if await self._subscribe():
+                await self._read_and_post()
+            else:
+                self.caught_up.set()
+                await self._lost.go_on(self._wake)
+
+    async def _read_and_post(self) -> None:
+        """Until the device is no member any more, or the log was lost, and its room can go on."""
         while True:
             self._wake.clear()
             await self._read_to_head()
             self._poster.judge()
             self.caught_up.set()
-            if self._is_removed:
+            if self._is_removed or (self._log.halt is Halt.LOST and self._lost.is_due):
                 return
             self._commit_if_due()
             self._poster.start()

@@ -69,6 +69,13 @@ class GroupLog:
     successor_by: str = ""  # the admin who said so
     agreed: bool = False  # the person goes on there
     declined: bool = False  # that group was looked at, and is not what the room was
+    strange: tuple[str, ...] = ()  # what it has that the room lacks: ``successor.differences``
+    accepted: tuple[str, ...] = ()  # what the person has accepted of that
+    successor_at: float = 0.0  # when this device came to know of it, by our clock
+    rivals: tuple[
+        tuple[str, bytes], ...
+    ] = ()  # admins, and the groups that they made later: a person's to choose
+    instead: bool = False  # the person makes another one
     let_in_by: str = ""  # whose commit added us, until an entry of another account has opened
 
     @property

@@ -83,8 +83,10 @@ class Inbox:
             group = invitation.group
             if self._is_second(item.group, invitation):
                 with self._store.transaction():
-                    self._succession.hold(invitation, item.welcome)
+                    is_news = self._succession.hold(invitation, item.welcome)
                     self._store.put(_TAKEN, number)
+                if is_news:
+                    self._succession.tell_of(invitation)
                 self._rooms.on_succession()
                 return False
             self._check_new(item.group, invitation)
@@ -93,6 +95,7 @@ class Inbox:
                 "welcome-refused", group=short(item.group), size=len(item.welcome), rule=str(error)
             )
             self._store.put(_TAKEN, number)
+            self._rooms.invited_in_vain(item.group)
             self._notice(f"an invitation to a room does not open: {error}")
             return False
 

@@ -82,7 +82,7 @@ def read(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
     if log.halt is Halt.JOINING:
         return _read_before_beginning(moved, entry)
     if entry.kind is Kind.SUCCESSOR and log.halt is not Halt.REMOVED:
-        step = read_successor(moved, entry, history)
+        step = read_successor(moved, entry, history, now)
         return replace(step, log=_unsealed(step.log), is_handshake=True)
     if log.halt in (Halt.OLDER_COPY, Halt.LOST, Halt.REMOVED):
         return Step(moved, is_handshake=is_handshake)  # goes on hashing, no more

@@ -18,6 +18,7 @@ from coterie.wire.frames import (
     Ahead,
     Behind,
     ChangeList,
+    Code,
     CreateGroup,
     Done,
     Entry,
@@ -52,10 +53,23 @@ class LostLog:
         self._head = head
         self._rooms.diverged(self._group_id, successors)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether there is a successor to post, or one to ask for."""
+        is_known = bool(self._rooms.log(self._group_id).successor)
+        is_invited = self._rooms.has_held_welcome(self._group_id)
+        return self._announced() is not None or (is_invited and not is_known)
+
     async def make_again(self) -> None:
         """A group that was lost altogether is made again, for the successor to be read there."""
-        if self._announced() is not None:
+        if self._announced() is None:
+            return
+        try:
             await self._connection.call(CreateGroup(self._group_id), Done)
+        except Refused as error:
+            if error.code != Code.EXISTS:
+                raise
+            self._rooms.unlisted(self._group_id)
 
     async def go_on(self, wake: asyncio.Event) -> None:
         """Posts a successor where there is one, and returns when the server should be asked again."""

@@ -211,10 +211,12 @@ class Poster:
                 self._rooms.halt(self._group_id, Halt.OLDER_COPY, Event.OLDER_COPY, text)
             case OutOfOrder(count) if is_waiting and count < landed:
                 self._rooms.lost(self._group_id, f"{landed - count} of this device's posts")
+                self._set_back()  # where it has them after all
             case OutOfOrder():
                 self._set_back()  # one before it was refused, or the server lies: it is posted again
             case Ahead(head) if is_waiting and head < after:
                 self._rooms.lost(self._group_id, f"{after - head} entries")
+                self._set_back()
             case Ahead() if is_waiting:
                 self._broken("the server refused a message as ahead of a log that it shows")
             case _:

@@ -4,8 +4,10 @@ from coterie.client import log as logs
 from coterie.client.happening import Event
 from coterie.client.intent import Newcomer
 from coterie.client.log import GroupLog, Halt
+from coterie.client.remedy import follow_command, renew_command
 from coterie.client.room_policy import leaf_identity
 from coterie.client.running import Running
+from coterie.client.succession import UNLISTED, UNLISTED_HINT
 from coterie.errors import CoterieError, InvalidInput, Unavailable
 from coterie.wire.frames import FetchKeyPackages, KeyPackages
 
@@ -21,19 +23,20 @@ class Renewal:
         self._rooms, self._people = running.rooms, running.people
         self._sync, self._succession = running.sync, running.sync.succession
 
-    async def renew(self, group_id: bytes) -> bytes:
+    async def renew(self, group_id: bytes, instead_of: str = "") -> bytes:
         """The group in which the room goes on, with everybody in it who can be reached.
 
-        Begun again after a crash it goes on. Raises InvalidInput; Unavailable where it takes longer.
+        Begun again after a crash it goes on. ``instead_of`` is who made the one that is no good.
+        Raises InvalidInput; Unavailable where it takes longer.
         """
-        self._check_can_renew(group_id)
+        self._check_can_renew(group_id, instead_of)
         room_id = self._rooms.room_id(group_id)
         if self._succession.prepared_for(group_id) is None:
             newcomers = await self._everybody(group_id)
-            self._check_can_renew(group_id)  # it may be another room by now
+            self._check_can_renew(group_id, instead_of)  # it may be another room by now
             if self._succession.prepared_for(group_id) is None:
                 self._sync.follow(self._succession.prepare(group_id, newcomers))
-        moved = self._rooms.moved(room_id)
+        moved = self._succession.moves.moved(room_id)
         self._sync.go_on()
         try:
             return await self._running.wait_for(moved, RENEWED_S)
@@ -43,39 +46,54 @@ class Renewal:
         finally:
             moved.cancel()
 
-    async def follow(self, group_id: bytes) -> bytes:
-        """The group in which the room goes on, once the invitation is there. Raises InvalidInput."""
-        log = self._rooms.log(group_id)
-        if not log.successor:
-            raise InvalidInput("no admin made a new group for this room")
-        moved = self._rooms.moved(self._rooms.room_id(group_id))
-        self._rooms.agree(group_id)
+    async def follow(
+        self, group_id: bytes, made_by: str = "", accept: tuple[str, ...] = ()
+    ) -> bytes:
+        """The group in which the room goes on, once the invitation is there.
+
+        ``made_by`` chooses another admin's, ``accept`` names what it may have that the room lacks. Raises InvalidInput.
+        """
+        moved = self._succession.moves.moved(self._rooms.room_id(group_id))
+        try:
+            self._succession.agree(group_id, made_by, accept)
+        except InvalidInput:
+            moved.cancel()
+            raise
         self._sync.go_on()
         try:
             return await self._running.wait_for(moved, FOLLOWED_S)
         except Unavailable as error:
-            hint = "`coterie read` says why where it was refused; else it follows once the invitation is there"
+            hint = "it follows once the invitation is there"
             raise Unavailable("this device is not in the new group yet", hint=hint) from error
         finally:
             moved.cancel()
 
-    def _check_can_renew(self, group_id: bytes) -> None:
+    def _check_can_renew(self, group_id: bytes, instead_of: str) -> None:
         if group_id not in self._rooms:
             raise InvalidInput("the room has gone on in another group meanwhile")
         log = self._rooms.log(group_id)
-        name = logs.state(log).name
+        if self._rooms.is_unlisted(group_id):
+            raise InvalidInput(UNLISTED, hint=UNLISTED_HINT)
         if self._running.account.account_public_key not in logs.state(log).admins:
             raise InvalidInput("only an admin may have a room go on in a new group")
-        if log.successor:
-            raise InvalidInput(
-                f"{log.successor_by} made a new group for this room already",
-                hint=f"`coterie room follow {name}` goes there",
-            )
+        is_begun = log.instead and self._succession.prepared_for(group_id) is not None
+        if log.successor and not is_begun:
+            self._check_instead(log, instead_of)
         if log.halt is Halt.FORKED:
-            hint = f"`coterie acknowledge {name}`"
+            hint = f"`coterie acknowledge {logs.state(log).name}`"
             raise InvalidInput("a member saw another log than this device", hint=hint)
         if log.halt not in (Halt.OPEN, Halt.STUCK, Halt.LOST):
             raise InvalidInput("this device does not know the room's present state")
+
+    def _check_instead(self, log: GroupLog, instead_of: str) -> None:
+        """There is a new group already: another is made only instead of one that is named, and is no good here."""
+        may_choose = self._succession.may_choose(log)
+        if may_choose and instead_of == log.successor_by:
+            return
+        hint = f"`{follow_command(log)}` goes there"
+        if may_choose:
+            hint += f", and `{renew_command(log, instead_of=log.successor_by)}` makes another"
+        raise InvalidInput(f"{log.successor_by} made a new group for this room already", hint=hint)
 
     async def _everybody(self, group_id: bytes) -> tuple[Newcomer, ...]:
         """The devices of all members that can be added, by the checks of adding a member; the others are told."""
@@ -113,13 +131,3 @@ class Renewal:
         if known is None or known.pin.account_key != account_key:
             raise InvalidInput("the key is not the one in the room")
         return found
-
-
-def remedy(log: GroupLog, *, is_admin: bool) -> str:
-    """What a person can do about a room that cannot go on as it is; empty where there is nothing."""
-    name = logs.state(log).name
-    if log.successor:
-        return f"`coterie room follow {name}`"
-    if log.halt is Halt.LOST:
-        return f"`coterie room renew {name}`" + ("" if is_admin else ", by an admin")
-    return ""

@@ -3,18 +3,18 @@
 No network here. ``follower`` brings entries and posts what is sealed; ``service`` brings what people want.
 """
 
-import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from coterie.client import log as logs
 from coterie.client import outbox, room_state
 from coterie.client.account import new_leaf
 from coterie.client.device import Enrolled
-from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
-from coterie.client.intent import Change, Intent, Outgoing, Sealed
+from coterie.client.happening import Dropped, Event, Landed, Line, Said
+from coterie.client.intent import Intent, Outgoing, Sealed
 from coterie.client.log import REJOINS, GroupLog, Halt, Step
 from coterie.client.people import People
 from coterie.client.position import Position
@@ -28,35 +28,18 @@ from coterie.client.room_policy import (
 )
 from coterie.client.room_state import RoomState
 from coterie.client.store import Store, TimelineRow
+from coterie.client.tickets import Ticket, Tickets
 from coterie.client.timeline import row_of
-from coterie.errors import CoterieError, InvalidInput, Refused, RuleViolation, Unavailable
+from coterie.errors import CoterieError, InvalidInput, RuleViolation
 from coterie.logs import get_logger, short
 from coterie.mls import DEFAULT_SUITE, Extension, Group, Lifetime, suite_of
 from coterie.mls.extension import ExtensionType
-from coterie.wire.frames import Code, Entry
+from coterie.wire.frames import Entry
 from coterie.wire.limits import GROUP_ID_SIZE, MESSAGE_ID_SIZE
 
 log = get_logger()
 
-# Messages of a room's last group that are not shown again: what a device had sealed at once, of many devices.
-SHOWN_BEFORE = 1_000
 LEAF_LIFETIME_S = 365 * 86_400  # of the leaf that makes a group; its next commit replaces it
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Something of ours is in the log and counts. ``seq`` 0: there was nothing left to do."""
-
-    seq: int
-    message_id: bytes
-
-
-class Ticket:
-    """For who waits until something of ours is in the log."""
-
-    def __init__(self) -> None:
-        self.id = secrets.token_bytes(16)
-        self.placed: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
 
 
 class Rooms:
@@ -77,7 +60,7 @@ class Rooms:
         self._suite = suite_of(suite)
         self._logs: dict[bytes, GroupLog] = {}
         self._room_ids: dict[bytes, bytes] = {}
-        self._tickets: dict[bytes, Ticket] = {}
+        self._tickets = Tickets()
         self._told: set[tuple[bytes, Event]] = set()  # by ``tell_once``
         self._strangers: dict[bytes, tuple[tuple[int, int], list[str]]] = {}
         self.on_row: Callable[[TimelineRow], object] = lambda row: None
@@ -88,8 +71,8 @@ class Rooms:
         for room_id, found in store.load_logs(ROOM_POLICY):
             self._logs[found.group_id], self._room_ids[found.group_id] = found, room_id
         self._prepared = store.prepared_groups()
+        self._unlisted: set[bytes] = set()
         self._moved: dict[bytes, bytes] = {}  # since the start: groups, and where their rooms went
-        self._movers: dict[bytes, list[asyncio.Future[bytes]]] = {}
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(tuple(self._logs))
@@ -110,6 +93,9 @@ class Rooms:
         log = self._logs.get(group_id)
         if log is None:
             return not (self._store.is_held(group_id) or self._store.has_declined(group_id))
+        if log.halt is Halt.REMOVED:  # and invited again, by a Welcome that did not open
+            asking = self._store.rejoin(group_id)
+            return asking is not None and asking.ended is None
         return log.halt in REJOINS and not log.goes_on
 
     def shown(self) -> list[bytes]:
@@ -131,6 +117,18 @@ class Rooms:
             group_id = self._moved[group_id]
         return group_id
 
+    def add_prepared(self, step: Step, room_id: bytes) -> None:
+        """A new group for a room that is known, shown to nobody yet."""
+        self._prepared.add(step.log.group_id)
+        self.save(None, step, room_id)
+
+    def forget(self, group_id: bytes, *, moved_to: bytes | None = None) -> None:
+        """Nothing is left of it in the store; its room may live in another."""
+        self._prepared.discard(group_id)
+        del self._logs[group_id], self._room_ids[group_id]
+        if moved_to is not None:
+            self._moved[group_id] = moved_to
+
     def name(self, room_id: bytes) -> str:
         """What its members call it; empty for a room of which nothing is kept."""
         group_id = self.group_of(room_id)
@@ -150,13 +148,14 @@ class Rooms:
         except RuleViolation as error:
             limit = room_state.MAX_NAME
             raise InvalidInput(f"a room's name has 1 to {limit} characters") from error
-        group = self._new_group(encoded)
+        group = self.new_group(encoded)
         made = logs.create(group, me.device, now)
         line = Line(0, bytes(MESSAGE_ID_SIZE), Event.CREATED, f"you made #{name}")
-        self._save(None, Step(made, (line,)), state.room_id)
+        self.save(None, Step(made, (line,)), state.room_id)
         return group.group_id
 
-    def _new_group(self, encoded_state: bytes) -> Group:
+    def new_group(self, encoded_state: bytes) -> Group:
+        """A group of this device alone, for a room of that state."""
         now = self._now()
         return Group.create(
             self._suite,
@@ -211,89 +210,31 @@ class Rooms:
                 self._store.forget_log(group.group_id)
 
         room_id = room_state_of(group).room_id
-        self._save(None, Step(joined, (*lines, *dropped)), room_id, before=before, met_by=by)
+        self.save(None, Step(joined, (*lines, *dropped)), room_id, before=before, met_by=by)
 
-    # --- going on in another group -------------------------------------------------------------
-
-    def prepare(self, state: RoomState, adds: Sequence[Change]) -> bytes:
-        """A new group for a room that is known, shown to nobody until ``go_on``; its id."""
-        made = logs.create(
-            self._new_group(room_state.encode(state)), self._account.device, self._now()
-        )
-        for change in adds:
-            made = outbox.enqueue(made, change, secrets.token_bytes(16))
-        self._prepared.add(made.group_id)
-        self._save(None, Step(made), state.room_id)
-        return made.group_id
-
-    def announce(self, group_id: bytes, new_group_id: bytes) -> None:
-        """The room of ``group_id`` goes on in the prepared group, as soon as its log says so."""
-        old = self._logs[group_id]
-        self._save(old, Step(outbox.announce(old, new_group_id, secrets.token_bytes(16))))
-        self.on_change(group_id)
+    # --- lines and a lost log -----------------------------------------------------------------------
 
     def diverged(self, group_id: bytes, successors: Sequence[Entry]) -> None:
         """What the server shows of a log that it lost."""
         old = self._logs[group_id]
-        step = logs.diverged(old, successors, self._store)
+        self._unlisted.discard(group_id)
+        step = logs.diverged(old, successors, self._store, self._now())
         if step.log is not old:
-            self._save(old, step)
+            self.save(old, step)
 
-    def agree(self, group_id: bytes) -> None:
-        """The person wants to go on where the successor says."""
-        old = self._logs[group_id]
-        self._save(old, Step(replace(old, agreed=True, declined=False)))
+    def unlisted(self, group_id: bytes) -> None:
+        """A restored server has the group, and this device not in it."""
+        self._unlisted.add(group_id)
+        self.on_succession()
 
-    def stay(self, group_id: bytes, reason: str) -> None:
-        """The group that the successor names is not what the room was: this device does not go there by itself."""
-        old = self._logs[group_id]
-        line = Line(old.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, reason)
-        self._save(old, Step(replace(old, declined=True), (line,)))
-        if self.is_outside(group_id):
-            self.on_outside(group_id)
-
-    def go_on(
-        self, group_id: bytes, new: GroupLog, by: str, used: Callable[[], None] = lambda: None
-    ) -> None:
-        """The room of ``group_id`` lives in the group of ``new`` from now on.
-
-        What waits is posted there. The keys of the old group are deleted, and it is never joined again.
-        """
-        old, room_id = self._logs[group_id], self._room_ids[group_id]
-        waiting = tuple(replace(out, sealed=None) for out in old.outbox if out.intent != Change())
-        is_forked = new.halt is Halt.OPEN and not all(old.forks.values())
-        moved = replace(
-            new,
-            outbox=(*new.outbox, *waiting),
-            forks=old.forks,  # still a person's to acknowledge
-            halt=Halt.FORKED if is_forked else new.halt,
-        )
-        text = f"the room goes on in the group that {old.successor_by} made"
-        line = Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, text)
-
-        def before() -> None:
-            used()
-            self._store.forget_log(group_id)
-            self._store.decline(group_id)
-            self._store.remember_shown(room_id, SHOWN_BEFORE)
-            for held in self._store.held_welcomes(room_id):
-                self._store.drop_held_welcome(held.group_id)
-                if held.group_id != new.group_id:
-                    self._store.decline(held.group_id)
-
-        known = self._logs.get(new.group_id)
-        self._save(known, Step(moved, (line,)), room_id, before=before, met_by=by, is_shown=True)
-        self._prepared.discard(new.group_id)
-        del self._logs[group_id], self._room_ids[group_id]
-        self._moved[group_id] = new.group_id
-        for mover in self._movers.pop(room_id, []):
-            if not mover.done():
-                mover.set_result(new.group_id)
+    def is_unlisted(self, group_id: bytes) -> bool:
+        """Whether nothing can be posted there, as far as the server has said."""
+        return group_id in self._unlisted
 
     def tell(self, group_id: bytes, event: Event, text: str) -> None:
         """A line at the present place of the log."""
         old = self._logs[group_id]
-        self._save(old, Step(old, (Line(old.cursor, bytes(MESSAGE_ID_SIZE), event, text),)))
+        self.save(old, Step(old, (Line(old.cursor, bytes(MESSAGE_ID_SIZE), event, text),)))
 
     def has_held_welcome(self, group_id: bytes) -> bool:
         """Whether an invitation waits for a successor in this log."""
@@ -304,25 +245,6 @@ class Rooms:
         devices = {leaf_identity(m.leaf_node).device for m in self._logs[group_id].group.members()}
         return tuple(sorted(devices - {self._account.device}))
 
-    def abandon(self, group_id: bytes, *, is_late: bool) -> None:
-        """A prepared group in which no room goes on, since another's was first or it came to nothing."""
-        with self._store.transaction():
-            self._store.forget_log(group_id)
-            self._store.decline(group_id)
-        self._prepared.discard(group_id)
-        room_id = self._room_ids[group_id]
-        del self._logs[group_id], self._room_ids[group_id]
-        for mover in [] if is_late else self._movers.pop(room_id, []):
-            if not mover.done():
-                hint = "begin it again"
-                mover.set_exception(Unavailable("the new group came to nothing", hint=hint))
-
-    def moved(self, room_id: bytes) -> "asyncio.Future[bytes]":
-        """The group in which the room goes on, once it does."""
-        mover: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._movers.setdefault(room_id, []).append(mover)
-        return mover
-
     # --- reading -------------------------------------------------------------------------------
 
     def take(self, group_id: bytes, entry: Entry) -> GroupLog:
@@ -330,7 +252,7 @@ class Rooms:
         old = self._logs[group_id]
         step = logs.read(old, entry, self._store, self._now())
         met_by = step.author if step.is_new_epoch else None
-        self._save(old, step, met_by=met_by, has_entry=True)
+        self.save(old, step, met_by=met_by, has_entry=True)
         log.debug(
             "entry-read",
             group=short(group_id),
@@ -347,9 +269,8 @@ class Rooms:
     def enqueue(self, group_id: bytes, intent: Intent) -> Ticket:
         """The intent, kept durably at the end of the outbox. Raises InvalidInput where it is full."""
         old, ticket = self._logs[group_id], Ticket()
-        self._save(old, Step(outbox.enqueue(old, intent, ticket.id)))
-        self._tickets[ticket.id] = ticket
-        ticket.placed.add_done_callback(lambda _: self._tickets.pop(ticket.id, None))
+        self.save(old, Step(outbox.enqueue(old, intent, ticket.id)))
+        self._tickets.add(ticket)
         self.on_change(group_id)
         return ticket
 
@@ -362,7 +283,7 @@ class Rooms:
             old, lambda: secrets.token_bytes(MESSAGE_ID_SIZE), self._now()
         )
         if new is not old:
-            self._save(old, Step(new, happenings))
+            self.save(old, Step(new, happenings))
         return logs.next_posts(new)
 
     def strangers(self, group_id: bytes) -> list[str]:
@@ -384,14 +305,14 @@ class Rooms:
     def drop(self, group_id: bytes, message_id: bytes, reason: str) -> None:
         """A post that the server refused for good."""
         old = self._logs[group_id]
-        self._save(old, logs.drop(old, message_id, reason))
+        self.save(old, logs.drop(old, message_id, reason))
 
     def halt(self, group_id: bytes, halt: Halt, event: Event, text: str) -> None:
         """Stops sending, for a reason that the server's answers show."""
         old = self._logs[group_id]
         step = logs.halted(old, halt, event, text)
         if step.log is not old:
-            self._save(old, step)
+            self.save(old, step)
 
     def lost(self, group_id: bytes, what: str) -> None:
         """Stops sending: the server does not have what this device has."""
@@ -410,7 +331,7 @@ class Rooms:
         """The server has all that it lacked, after all."""
         old = self._logs[group_id]
         if old.halt is Halt.LOST:
-            self._save(old, logs.found_again(old))
+            self.save(old, logs.found_again(old))
 
     def tell_once(self, group_id: bytes, event: Event, text: str) -> None:
         """A line at the present place of the log. Not again before something of ours has landed there."""
@@ -428,7 +349,14 @@ class Rooms:
             return
         text = "this device asks the room to let it in anew"
         line = Line(old.cursor, bytes(MESSAGE_ID_SIZE), Event.REJOINING, text)
-        self._save(old, Step(old, (line,)), before=keep)
+        self.save(old, Step(old, (line,)), before=keep)
+
+    def invited_in_vain(self, group_id: bytes) -> None:
+        """A Welcome does not open, to a group that this device was removed from: it asks the group, as newcomers do."""
+        old = self._logs.get(group_id)
+        if old is not None and old.halt is Halt.REMOVED and not self.is_outside(group_id):
+            keep = partial(self._store.save_rejoin, group_id, None, 0)
+            self.ask_anew(group_id, keep, is_first=True)
 
     def leave_alone(self, group_id: bytes) -> None:
         """Out of a room in which nobody else is, who could commit it. What waited there is dropped."""
@@ -436,14 +364,14 @@ class Rooms:
         step = logs.halted(old, Halt.REMOVED, Event.REMOVED, "you left")
         dropped = tuple(Dropped(out.ticket, "you left the room") for out in old.outbox)
         left = replace(step.log, outbox=(), pending=None)
-        self._save(old, Step(left, (*step.happenings, *dropped)))
+        self.save(old, Step(left, (*step.happenings, *dropped)))
         self.on_change(group_id)
 
     def posts_counted(self, group_id: bytes, count: int) -> None:
         """How many posts of this device the server has from an earlier time in the group."""
         old = self._logs[group_id]
         if old.landed != count:
-            self._save(old, Step(replace(old, landed=count)))
+            self.save(old, Step(replace(old, landed=count)))
 
     def acknowledge(self, group_id: bytes) -> bool:
         """A person has seen that the log forked; whether there was something to acknowledge."""
@@ -451,7 +379,7 @@ class Rooms:
         new = logs.acknowledged(old)
         changed = (new.halt, new.forks) != (old.halt, old.forks)
         if changed:
-            self._save(old, Step(new))
+            self.save(old, Step(new))
             self.on_change(group_id)
         return changed
 
@@ -462,14 +390,11 @@ class Rooms:
 
     def delayed(self, ticket_id: bytes, error: CoterieError) -> None:
         """Who waits is told why it takes longer; the post stays in the outbox."""
-        ticket = self._tickets.get(ticket_id)
-        if ticket is not None and not ticket.placed.done():
-            ticket.placed.set_exception(error)
-            ticket.placed.exception()  # who waited may have gone: that is no news
+        self._tickets.delayed(ticket_id, error)
 
     # --- one step ------------------------------------------------------------------------------
 
-    def _save(
+    def save(
         self,
         old: GroupLog | None,
         step: Step,
@@ -490,7 +415,9 @@ class Rooms:
             self._store.save_log(old, new, room_id, is_current=is_shown)
             if has_entry:
                 self._store.save_step(step)
-            happenings = [*step.happenings, *self._unheard(new, step.happenings)]
+            if new.halt is Halt.REMOVED and old is not None and old.halt is not Halt.REMOVED:
+                self._store.end_rejoin(new.group_id, now)
+            happenings = [*step.happenings, *self._tickets.unheard(new, step.happenings)]
             if met_by is not None:
                 happenings += self._meet(new, old, met_by, now)
             for happening in happenings:
@@ -503,7 +430,11 @@ class Rooms:
                     rows.append(replace(row, number=self._store.add_to_timeline(row)))
         was_outside = old is not None and old.halt in REJOINS
         self._logs[new.group_id], self._room_ids[new.group_id] = new, room_id
-        self._answer(new.group_id, old, step.happenings)
+        if is_shown:
+            self._prepared.discard(new.group_id)
+        if any(isinstance(happening, Landed) for happening in step.happenings):
+            self._told = {told for told in self._told if told[0] != new.group_id}
+        self._tickets.answer(old, step.happenings)
         for row in rows:
             self.on_row(row)
         self.on_step()
@@ -512,18 +443,6 @@ class Rooms:
             self.on_succession()
         if new.halt in REJOINS and not was_outside:
             self.on_outside(new.group_id)
-
-    def _unheard(self, new: GroupLog, happenings: tuple[Happening, ...]) -> list[Line]:
-        """Lines for what was dropped while nobody waited for it."""
-        return [
-            Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.DROPPED, f"not sent: {dropped.reason}")
-            for dropped in happenings
-            if isinstance(dropped, Dropped) and not self._is_awaited(dropped.ticket)
-        ]
-
-    def _is_awaited(self, ticket_id: bytes) -> bool:
-        ticket = self._tickets.get(ticket_id)
-        return ticket is not None and not ticket.placed.done()
 
     def _meet(self, new: GroupLog, old: GroupLog | None, by: str, now: float) -> list[Line]:
         return [
@@ -536,19 +455,3 @@ class Rooms:
             )
             for name in self._people.meet(new.group, old.group if old else None, by, now)
         ]
-
-    def _answer(
-        self, group_id: bytes, old: GroupLog | None, happenings: tuple[Happening, ...]
-    ) -> None:
-        ids = {out.ticket: out.message_id for out in old.outbox} if old else {}
-        for happening in happenings:
-            match happening:
-                case Landed(ticket_id, seq):
-                    self._told = {told for told in self._told if told[0] != group_id}
-                    ticket = self._tickets.get(ticket_id)
-                    if ticket is not None and not ticket.placed.done():
-                        ticket.placed.set_result(Placed(seq, ids.get(ticket_id, b"")))
-                case Dropped(ticket_id, reason):
-                    self.delayed(ticket_id, Refused(Code.MALFORMED, reason))
-                case Said() | Line():
-                    pass

@@ -14,10 +14,11 @@ from coterie.client import log as logs
 from coterie.client.intent import Change, Intent, Leave, Newcomer, Say
 from coterie.client.log import REJOINS, GroupLog, Halt
 from coterie.client.people import KeyChanged
-from coterie.client.renewal import Renewal, remedy
+from coterie.client.remedy import remedy
+from coterie.client.renewal import Renewal
 from coterie.client.room_policy import leaf_identity
-from coterie.client.rooms import Placed, Ticket
 from coterie.client.running import Running
+from coterie.client.tickets import Placed, Ticket
 from coterie.client.timeline import message_of
 from coterie.errors import InvalidInput, Unavailable
 from coterie.wire import names
@@ -75,12 +76,12 @@ class Service:
                 return await self._leave(await self._find(room))
             case api.SetAdmin(room, name, admin):
                 return await self._set_admin(await self._find(room), name, is_admin=admin)
-            case api.RenewRoom(room):
+            case api.RenewRoom(room, instead_of):
                 group_id = await self._find(room)
-                return self._room(await self._renewal.renew(group_id))
-            case api.FollowRoom(room):
+                return self._room(await self._renewal.renew(group_id, instead_of))
+            case api.FollowRoom(room, made_by, accept):
                 group_id = await self._find(room)
-                return self._room(await self._renewal.follow(group_id))
+                return self._room(await self._renewal.follow(group_id, made_by, accept))
             case api.SendText(room, text, wait):
                 return await self._send(await self._find(room), text, wait=wait)
             case api.VerifyAccount(name, compared, seen):
@@ -194,7 +195,8 @@ class Service:
 
     def _remedy(self, log: GroupLog) -> str:
         mine = self._running.account.account_public_key
-        return remedy(log, is_admin=mine in logs.state(log).admins)
+        is_invited = self._rooms.has_held_welcome(log.group_id)
+        return remedy(log, is_admin=mine in logs.state(log).admins, is_invited=is_invited)
 
     def _check_can_send(self, group_id: bytes) -> GroupLog:
         log = self._rooms.log(group_id)

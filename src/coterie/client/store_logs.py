@@ -35,6 +35,11 @@ class _LogRow(msgspec.Struct, frozen=True, array_like=True):
     agreed: bool = False
     declined: bool = False
     let_in_by: str = ""
+    strange: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    successor_at: float = 0.0
+    rivals: tuple[tuple[str, bytes], ...] = ()
+    instead: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -93,6 +98,11 @@ class Logs(Rows):
             new.agreed,
             new.declined,
             new.let_in_by,
+            new.strange,
+            new.accepted,
+            new.successor_at,
+            new.rivals,
+            new.instead,
         )
         self._db.execute(
             "INSERT INTO log (group_id, room_id, row, is_current) VALUES (?, ?, ?, ?)"
@@ -155,6 +165,11 @@ class Logs(Rows):
                     row.successor_by,
                     row.agreed,
                     row.declined,
+                    row.strange,
+                    row.accepted,
+                    row.successor_at,
+                    row.rivals,
+                    row.instead,
                     row.let_in_by,
                 ),
             )

@@ -5,23 +5,34 @@ prepared, a successor in the outbox, an invitation that waits for one. ``due`` a
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from coterie.client import log as logs
 from coterie.client.device import Enrolled
+from coterie.client.happening import Event
 from coterie.client.intent import Change, Newcomer, Succeed
 from coterie.client.invitation import Invitation, open_invitation
 from coterie.client.key_packages import KeyPackages
-from coterie.client.log import Halt
+from coterie.client.log import GroupLog, Halt
+from coterie.client.moves import Moves
+from coterie.client.remedy import follow_command
 from coterie.client.room_policy import MAX_ADDS, ROOM_ID_SIZE, accounts_of
 from coterie.client.rooms import Rooms
 from coterie.client.store import HeldWelcome, Store
-from coterie.client.successor import check_goes_on, is_admin, state_without
-from coterie.errors import RemoteProtocolError, RuleViolation
+from coterie.client.successor import described, differences, is_admin, state_without
+from coterie.client.successor_entry import chosen
+from coterie.errors import InvalidInput, RemoteProtocolError, RuleViolation, Unavailable
 from coterie.logs import get_logger, short
 
 log = get_logger()
 
+UNLISTED = "the restored server does not count this device among the room's, so it cannot say where the room goes on"
+UNLISTED_HINT = "an admin who was in the room at the time of the backup can; else make a new room"
+
 MAX_HELD = 1_000  # invitations: one a room and admin, and after a restore it may be every room
+WELCOME_WITHIN_S = (
+    600.0  # of its successor, which is posted after it: then another admin's group may be chosen
+)
 MAX_HELD_BYTES = 2**26  # 64 MiB on disk; one for a thousand devices is a few
 
 
@@ -41,6 +52,7 @@ class Succession:
         self._rooms = rooms
         self._key_packages = key_packages
         self._now = now
+        self.moves = Moves(store, account, rooms, now)
 
     # --- making one ----------------------------------------------------------------------------
 
@@ -59,8 +71,8 @@ class Succession:
             Change(adds=tuple(newcomers[at : at + MAX_ADDS]))
             for at in range(0, len(newcomers), MAX_ADDS)
         ]
-        self._rooms.agree(group_id)
-        return self._rooms.prepare(state_without(here.group, self.left_out(group_id)), adds)
+        self.moves.choose(replace(here, agreed=True, instead=bool(here.successor)))
+        return self.moves.prepare(state_without(here.group, self.left_out(group_id)), adds)
 
     def left_out(self, group_id: bytes) -> str:
         """ "He leaves out the author of the bad entry (in a direct message nobody)." Empty: nobody."""
@@ -69,85 +81,175 @@ class Succession:
         return "" if is_direct or here.halt is not Halt.STUCK else here.stuck_by
 
     def superseded(self) -> list[bytes]:
-        """Prepared groups in which no room will go on: another admin's successor was first, or nobody was let in."""
-        found = []
-        for group_id, present in self._rooms.prepared().items():
-            made, here = self._rooms.log(group_id), self._rooms.log(present)
-            is_late = here.successor not in (b"", group_id)
-            is_alone = not made.outbox and len(accounts_of(made.group)) == 1
-            is_empty = is_alone and len(accounts_of(here.group)) > 1
-            if is_late or is_empty or made.halt is not Halt.OPEN:
-                found.append(group_id)
-        return found
+        """Prepared groups in which no room will go on: another's was first, nobody was let in, or it can't be said."""
+        return [
+            group_id
+            for group_id, present in self._rooms.prepared().items()
+            if self._is_late(group_id, present)
+            or self._is_empty(group_id, present)
+            or self._rooms.log(group_id).halt is not Halt.OPEN
+            or self._rooms.is_unlisted(present)
+        ]
+
+    def _is_late(self, group_id: bytes, present: bytes) -> bool:
+        here = self._rooms.log(present)
+        return here.successor not in (b"", group_id) and not here.instead
+
+    def _is_empty(self, group_id: bytes, present: bytes) -> bool:
+        made, here = self._rooms.log(group_id), self._rooms.log(present)
+        is_alone = not made.outbox and len(accounts_of(made.group)) == 1
+        return is_alone and len(accounts_of(here.group)) > 1
 
     def abandon(self, group_id: bytes) -> None:
         """Nothing is left of a prepared group."""
         present = self._rooms.prepared()[group_id]
-        self._rooms.abandon(group_id, is_late=bool(self._rooms.log(present).successor))
+        if self._rooms.is_unlisted(present):
+            self.moves.abandon(group_id, InvalidInput(UNLISTED, hint=UNLISTED_HINT))
+        elif self._is_late(group_id, present):
+            self.moves.abandon(group_id, None)
+        else:
+            why = Unavailable("the new group came to nothing", hint="begin it again")
+            self.moves.abandon(group_id, why)
 
     def announce(self) -> None:
         """Posts the successors of the groups that have their members by now."""
         for group_id, present in self._rooms.prepared().items():
             here = self._rooms.log(present)
             is_posted = any(isinstance(out.intent, Succeed) for out in here.outbox)
-            if not (here.successor or is_posted or self._rooms.log(group_id).outbox):
-                self._rooms.announce(present, group_id)
+            is_said = bool(here.successor) and not here.instead
+            if not (is_said or is_posted or self._rooms.log(group_id).outbox):
+                self.moves.announce(present, group_id)
 
     # --- following -----------------------------------------------------------------------------
 
-    def hold(self, invitation: Invitation, welcome: bytes) -> None:
-        """Keeps an invitation to a second group of a room, until a successor names it.
+    def hold(self, invitation: Invitation, welcome: bytes) -> bool:
+        """Keeps an invitation to a second group of a room, until a successor names it; whether it is the first by him.
 
+        A room that this device is out of has no successor to wait for: there its person says whether to go.
         Raises RuleViolation: nobody but an admin makes one, and no more are kept than could be right.
         """
         present = self._rooms.group_of(invitation.room_id)
         if present is None:
             raise RuleViolation("welcome-room", "of a room that is not known")
         here, group_id, by = self._rooms.log(present), invitation.group.group_id, invitation.by
-        is_named = here.successor == group_id
+        may_be = (
+            here.successor == group_id
+            or here.halt is Halt.REMOVED
+            or is_admin(here.group, (by.name, by.account_key))
+        )
         if self._store.has_declined(group_id):
             raise RuleViolation("welcome-group", "the room has left that group")
-        if here.halt is Halt.REMOVED or not (
-            is_named or is_admin(here.group, (by.name, by.account_key))
-        ):
+        if not may_be:
             raise RuleViolation("welcome-room", "a second group for a room that is known")
         count, size = self._store.size_of_held_welcomes()
         if count >= MAX_HELD or size + len(welcome) > MAX_HELD_BYTES:
             raise RuleViolation("welcome-held", f"{count} of {size} bytes wait for successors")
+        earlier = self._store.held_welcomes(invitation.room_id)
         held = HeldWelcome(group_id, invitation.room_id, by.account_key, welcome)
         self._store.hold_welcome(held)
         self._rooms.on_change(present)  # a log that was lost is asked for the successor
         log.info("welcome-held", group=short(group_id), size=len(welcome))
+        return all(other.account_key != by.account_key for other in earlier)
+
+    def tell_of(self, invitation: Invitation) -> None:
+        """Who is out of the room is told that he may come in again."""
+        present = self._rooms.group_of(invitation.room_id)
+        if present is None or self._rooms.log(present).halt is not Halt.REMOVED:
+            return
+        by, names = invitation.by.name, sorted(name for name, _ in accounts_of(invitation.group))
+        command = follow_command(self._rooms.log(present), made_by=by)
+        text = f"{by} lets this device into a new group of this room, with {', '.join(names)}: `{command}` goes there"
+        self._rooms.tell(present, Event.SUCCESSOR, text)
+
+    def agree(self, group_id: bytes, made_by: str, accepted: tuple[str, ...]) -> None:
+        """The person goes on in the new group, or in that which ``made_by`` made, and accepts this of it.
+
+        Raises InvalidInput.
+        """
+        here = self._rooms.log(group_id)
+        if here.halt is Halt.REMOVED:
+            self.moves.choose(self._invited(here, made_by))
+            return
+        if not here.successor:
+            raise InvalidInput("no admin made a new group for this room")
+        if made_by and made_by != here.successor_by:
+            here = self._chosen(here, made_by)
+        self.moves.choose(replace(here, agreed=True, declined=False, strange=(), accepted=accepted))
+
+    def _chosen(self, here: GroupLog, made_by: str) -> GroupLog:
+        if made_by not in dict(here.rivals):
+            makers = ", ".join([here.successor_by, *(by for by, _ in here.rivals)])
+            raise InvalidInput(
+                f"{made_by} made no new group for this room", hint=f"of {makers} there is one"
+            )
+        if not self.may_choose(here):
+            hint = f"`{follow_command(here)}` goes there"
+            raise InvalidInput(f"{here.successor_by} made the first one, which holds", hint=hint)
+        return chosen(here, made_by, self._now())
+
+    def may_choose(self, here: GroupLog) -> bool:
+        """Whether a person may pass over the present new group: it was refused, or nobody lets this device in."""
+        is_let_in = self._held(here) is not None
+        is_ours = here.successor == self.prepared_for(here.group_id)
+        is_due = self._now() - here.successor_at <= WELCOME_WITHIN_S
+        return here.declined or not (is_let_in or is_ours or is_due)
+
+    def _invited(self, here: GroupLog, made_by: str) -> GroupLog:
+        """The log of a room that this device is out of, going on where it is invited."""
+        found = {}
+        for held in self._store.held_welcomes(logs.state(here).room_id):
+            try:
+                invitation = self._open(held)
+            except RemoteProtocolError:  # its key package is too old
+                self._store.drop_held_welcome(held.group_id)
+                continue
+            if made_by in ("", invitation.by.name):
+                found[invitation.by.name] = held.group_id
+        if not found:
+            raise InvalidInput("this device is no longer in the room, and waits for no invitation")
+        if len(found) > 1:
+            commands = (f"`{follow_command(here, made_by=by)}`" for by in found)
+            raise InvalidInput("several people invite this device", hint=" or ".join(commands))
+        ((by, group_id),) = found.items()
+        return replace(here, successor=group_id, successor_by=by, agreed=True, declined=False)
 
     def due(self) -> list[bytes]:
         """Groups whose rooms can go on in another one now."""
-        return [
-            group_id
-            for group_id in self._rooms.shown()
-            if self._rooms.log(group_id).goes_on
-            and (
-                self._rooms.log(group_id).successor == self.prepared_for(group_id)
-                or self._held(group_id) is not None
-            )
-        ]
+        return [group_id for group_id in self._rooms.shown() if self._is_due(group_id)]
+
+    def _is_due(self, group_id: bytes) -> bool:
+        here, prepared = self._rooms.log(group_id), self.prepared_for(group_id)
+        if not here.goes_on:
+            return False
+        if here.successor == prepared:
+            return True
+        return self._held(here) is not None and not (here.instead and prepared is not None)
 
     def go_on(self, group_id: bytes) -> bytes | None:
         """The group in which the room of ``group_id`` lives now; None where this device does not go there."""
         here = self._rooms.log(group_id)
         if here.successor == self.prepared_for(group_id):
             new = self._rooms.log(here.successor)
-            self._rooms.go_on(group_id, new, self._account.name)
+            self.moves.go_on(group_id, new, self._account.name)
             return here.successor
-        held = self._held(group_id)
+        held = self._held(here)
         if held is None:
             return None
+        reason = f"this device does not go on in the group that {here.successor_by} made"
         try:
-            invitation = open_invitation(held.welcome, self._key_packages, self._account.device_key)
-            check_goes_on(here.group, invitation.group)
+            invitation = self._open(held)
+            strange = differences(here.group, invitation.group)
         except RemoteProtocolError as error:
-            text = f"this device does not go on in the group that {here.successor_by} made: {error}"
-            self._rooms.stay(group_id, text)
+            self.moves.stay(group_id, f"{reason} ({error})", "")
             self._store.drop_held_welcome(held.group_id)
+            return None
+        if here.halt is not Halt.REMOVED and not set(strange) <= set(here.accepted):
+            # The invitation stays: what is strange in it is its person's to accept, each by name.
+            told = described(here.group, strange)
+            hint = f"`{follow_command(here, accept=strange)}` accepts that"
+            self.moves.stay(
+                group_id, f"{reason}, which has what the room lacks: {told}", hint, strange
+            )
             return None
         new = logs.join(invitation.group, self._account.device, invitation.begins, self._now())
 
@@ -155,13 +257,15 @@ class Succession:
             if not invitation.is_last_resort:
                 self._key_packages.used(invitation.bundle)
 
-        self._rooms.go_on(group_id, new, invitation.by.name, used)
+        self.moves.go_on(group_id, new, invitation.by.name, used)
         if invitation.is_last_resort:  # others may be added by the same one
             self._rooms.enqueue(new.group_id, Change())
         return new.group_id
 
-    def _held(self, group_id: bytes) -> HeldWelcome | None:
+    def _open(self, held: HeldWelcome) -> Invitation:
+        return open_invitation(held.welcome, self._key_packages, self._account.device_key)
+
+    def _held(self, here: GroupLog) -> HeldWelcome | None:
         """The invitation to the group that the successor names."""
-        wanted = self._rooms.log(group_id).successor
-        found = self._store.held_welcomes(self._rooms.room_id(group_id))
-        return next((held for held in found if held.group_id == wanted), None)
+        found = self._store.held_welcomes(logs.state(here).room_id)
+        return next((held for held in found if held.group_id == here.successor), None)

@@ -78,24 +78,45 @@ def is_admin(group: Group, account: tuple[str, bytes]) -> bool:
     return account in accounts_of(group) and account[1] in room_state_of(group).admins
 
 
-def check_goes_on(old: Group, new: Group) -> None:
-    """ "It refuses a group with accounts, admins or settings that its own last state lacks." Raises RuleViolation.
+def differences(old: Group, new: Group) -> tuple[str, ...]:
+    """ "It refuses a group with accounts, admins or settings that its own last state lacks": those, each in a word.
 
-    Fewer are right: the author of the bad entry is left out, and who could not be reached. Name and topic may be
-    others, as any admin may set them, and change nothing about who can read.
+    ``carol`` is in it, ``admin:carol`` is an admin there, ``setting:members-may-add`` is another. Fewer are right: the
+    author of the bad entry is left out, and who could not be reached. Name and topic may be others, as any admin may
+    set them, and change nothing about who can read. Raises RuleViolation where it is another room's.
     """
     before, after = room_state_of(old), room_state_of(new)
     if after.room_id != before.room_id:
         raise RuleViolation("successor-room", "it is another room's")
+    names = {key: name for name, key in accounts_of(old) | accounts_of(new)}
     strange = sorted(name for name, _ in accounts_of(new) - accounts_of(old))
-    if strange:
-        raise RuleViolation(
-            "successor-accounts", f"{', '.join(strange)} in it, who are not in the room"
-        )
-    if not set(after.admins) <= set(before.admins):
-        raise RuleViolation("successor-admins", "it has admins whom the room does not have")
-    if after.settings != before.settings:
-        raise RuleViolation("successor-settings", "they are not the room's")
+    # Only an admin who was neither in the one nor is in the other has no name; no name looks like a key.
+    added = set(after.admins) - set(before.admins)
+    strange += sorted(f"admin:{names.get(key, key.hex())}" for key in added)
+    strange += [
+        f"setting:{name.replace('_', '-')}"
+        for name in type(after.settings).__struct_fields__
+        if getattr(after.settings, name) != getattr(before.settings, name)
+    ]
+    return tuple(strange)
+
+
+def described(old: Group, strange: tuple[str, ...]) -> str:
+    """Those words, as a sentence says them."""
+    known = {name for name, _ in accounts_of(old)}
+    told = []
+    for word in strange:
+        kind, _, name = word.rpartition(":")
+        match kind:
+            case "admin":
+                told.append(f"{name} as an admin")
+            case "setting":
+                told.append(f"another setting of {name}")
+            case _ if name in known:
+                told.append(f"{name} with another key")
+            case _:
+                told.append(f"{name}, who is not in it")
+    return "; ".join(told)
 
 
 def state_without(old: Group, left_out: str) -> RoomState:

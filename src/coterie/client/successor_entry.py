@@ -5,16 +5,17 @@ from dataclasses import replace
 
 from coterie.client import successor
 from coterie.client.fork import compare_at, dead
-from coterie.client.group_log import GroupLog, Halt, History, Step, state
+from coterie.client.group_log import GroupLog, Halt, History, Step
 from coterie.client.happening import Event, Happening, Landed, Line
 from coterie.client.intent import Succeed
 from coterie.client.own_entry import read_own
+from coterie.client.remedy import follow_command
 from coterie.client.successor import Successor
 from coterie.errors import RuleViolation
 from coterie.wire.frames import Entry, Kind
 
 
-def read_successor(log: GroupLog, entry: Entry, history: History) -> Step:
+def read_successor(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
     """An entry of kind successor, read in its place. "The first that verifies and is by an admin wins." """
     told: list[Happening] = []
     if entry.device == log.device:
@@ -30,56 +31,103 @@ def read_successor(log: GroupLog, entry: Entry, history: History) -> Step:
             log = replace(log, outbox=rest, landed=log.landed + 1)
             told.append(Landed(mine.ticket, entry.seq))
     try:
-        found = _first_successor(log, entry)
+        found = _new_successor(log, entry)
     except RuleViolation as error:
         step = dead(log, entry, error)
         is_told = entry.device != log.device and log.halt is not Halt.OLDER_COPY
         return replace(step, happenings=(*told, *step.happenings) if is_told else tuple(told))
-    log, lines = _succeeded(log, entry, found, history)
+    log, lines = _succeeded(log, entry, found, history, now)
     return Step(log, (*told, *lines))
 
 
-def diverged(log: GroupLog, successors: Sequence[Entry], history: History) -> Step:
+def diverged(log: GroupLog, successors: Sequence[Entry], history: History, now: float) -> Step:
     """What the server shows of a log that parted from ours: successors, as whole entries, and nothing else of it.
 
     They are signed for this group, so none is another log's; which of them is the first is the server's word.
     """
     told: list[Happening] = []
     for entry in sorted(successors, key=lambda shown: shown.seq):
-        if entry.kind is not Kind.SUCCESSOR or log.successor:
+        if entry.kind is not Kind.SUCCESSOR:
             continue
         try:
-            found = _first_successor(log, entry)
+            found = _new_successor(log, entry)
         except RuleViolation:
-            continue  # dead, in a log of which nothing is shown
-        log, lines = _succeeded(log, entry, found, history)
+            continue  # dead, in a log of which nothing is shown; or shown before
+        log, lines = _succeeded(log, entry, found, history, now)
         told += lines
     return Step(log, tuple(told))
 
 
-def _first_successor(log: GroupLog, entry: Entry) -> Successor:
-    if log.successor:
-        raise RuleViolation("second-successor", "the room goes on in another group already")
-    return successor.verify(log.group, entry)
+def chosen(log: GroupLog, by: str, now: float) -> GroupLog:
+    """The log of a room that goes on in the group which ``by`` made later, as its person says."""
+    rivals = dict(log.rivals)
+    group_id = rivals.pop(by)
+    rivals.setdefault(log.successor_by, log.successor)
+    return replace(
+        log,
+        successor=group_id,
+        successor_by=by,
+        successor_at=now,
+        rivals=tuple(rivals.items()),
+        agreed=True,
+        declined=False,
+        strange=(),
+        accepted=(),
+        instead=False,
+    )
+
+
+def _new_successor(log: GroupLog, entry: Entry) -> Successor:
+    found = successor.verify(log.group, entry)
+    if found.group_id in (log.successor, *(group_id for _, group_id in log.rivals)):
+        raise RuleViolation("second-successor", "that group is known already")
+    return found
 
 
 def _succeeded(
-    log: GroupLog, entry: Entry, found: Successor, history: History
+    log: GroupLog, entry: Entry, found: Successor, history: History, now: float
 ) -> tuple[GroupLog, list[Happening]]:
     lines: list[Happening] = []
     known = history.chain_at(log.group_id, found.where.seq)
     if known is not None:  # of a log that was lost, the place can be beyond what there is now
         who = f"{found.by}'s device {entry.device.hex()[:8]}"
         log, lines = compare_at(log, entry, who, found.where, known)
-    late = [out for out in log.outbox if isinstance(out.intent, Succeed)]
-    lines += [Landed(out.ticket, 0) for out in late]
-    rest = tuple(out for out in log.outbox if out not in late)
-    log = replace(log, outbox=rest, successor=found.group_id, successor_by=found.by)
+    if log.successor:
+        log, text = _rival(log, entry, found, now)
+    else:
+        log, text = _first(log, found, now)
+    done = [
+        out
+        for out in log.outbox
+        if isinstance(out.intent, Succeed)
+        and (out.intent.group_id == found.group_id or not log.instead)
+    ]
+    rest = tuple(out for out in log.outbox if out not in done)
+    landed: list[Happening] = [Landed(out.ticket, 0) for out in done]
+    line = Line(entry.seq, entry.message_id, Event.SUCCESSOR, text)
+    return replace(log, outbox=rest), [*lines, *landed, line]
+
+
+def _first(log: GroupLog, found: Successor, now: float) -> tuple[GroupLog, str]:
+    log = replace(log, successor=found.group_id, successor_by=found.by, successor_at=now)
     if log.goes_on:
         text = f"{found.by} made a new group for this room; this device goes on there as soon as it is let in"
     else:
         text = (
             f"{found.by} made a new group for this room, where those go on who could not here; "
-            f"this device stays until you say `coterie room follow {state(log).name}`"
+            f"this device stays until you say `{follow_command(log)}`"
         )
-    return log, [*lines, Line(entry.seq, entry.message_id, Event.SUCCESSOR, text)]
+    return log, text
+
+
+def _rival(log: GroupLog, entry: Entry, found: Successor, now: float) -> tuple[GroupLog, str]:
+    """A later one moves nobody: another admin's, where the first came to nothing or was hostile. One an admin."""
+    others = tuple(rival for rival in log.rivals if rival[0] != found.by)
+    log = replace(log, rivals=(*others, (found.by, found.group_id)))
+    if log.instead and entry.device == log.device:
+        return chosen(log, found.by, now), "you made another new group for this room"
+    text = (
+        f"{found.by} made another new group for this room, after {log.successor_by}'s: nobody goes there unasked; "
+        f"where the first one is no good, `{follow_command(log, made_by=found.by)}` does"
+    )
+    return log, text

@@ -285,7 +285,9 @@ class Sync:
         return [
             group_id
             for group_id in self._rooms
-            if self._rooms.log(group_id).halt is Halt.REMOVED and group_id not in self._off_list
+            if self._rooms.log(group_id).halt is Halt.REMOVED
+            and group_id not in self._off_list
+            and not self._rooms.is_outside(group_id)  # invited again, it stays on it
         ]
 
     async def _wait_to_look(self) -> None:

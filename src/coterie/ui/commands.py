@@ -42,7 +42,9 @@ COMMANDS: Mapping[str, SlashCommand] = MappingProxyType(
             SlashCommand("kick", "NAME", "take somebody out of the room"),
             SlashCommand("leave", "", "leave the room"),
             SlashCommand("renew", "", "let the room go on in a new group, as its admin"),
-            SlashCommand("follow", "", "go on in the new group that an admin has made"),
+            SlashCommand(
+                "follow", "[WORD ...]", "go on in an admin's new group; accept what each word says"
+            ),
             SlashCommand("verify", "NAME", "show the safety number to compare"),
             SlashCommand("status", "", "say how things are"),
             SlashCommand("help", "", "list the commands"),

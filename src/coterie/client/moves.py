@@ -1,0 +1,134 @@
+"""Steps by which a room leaves one group for another, each saved in one transaction. ``succession`` says when."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from coterie.client import log as logs
+from coterie.client import outbox, room_state
+from coterie.client.device import Enrolled
+from coterie.client.happening import Event, Line
+from coterie.client.intent import Change, Succeed
+from coterie.client.log import GroupLog, Halt, Step
+from coterie.client.room_state import RoomState
+from coterie.client.rooms import Rooms
+from coterie.client.store import Store
+from coterie.errors import CoterieError, InvalidInput
+from coterie.wire.limits import MESSAGE_ID_SIZE
+
+# Messages of a room's last group that are not shown again: what a device had sealed at once, of many devices.
+SHOWN_BEFORE = 1_000
+
+
+class Moves:
+    """Of all rooms of a device."""
+
+    def __init__(
+        self, store: Store, account: Enrolled, rooms: Rooms, now: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._rooms = rooms
+        self._now = now
+        self._movers: dict[bytes, list[asyncio.Future[bytes]]] = {}
+
+    def moved(self, room_id: bytes) -> "asyncio.Future[bytes]":
+        """The group in which the room goes on, once it does. InvalidInput where it is not to go there."""
+        mover: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._movers.setdefault(room_id, []).append(mover)
+        return mover
+
+    def prepare(self, state: RoomState, adds: Sequence[Change]) -> bytes:
+        """A new group for a room that is known, shown to nobody until ``go_on``; its id."""
+        group = self._rooms.new_group(room_state.encode(state))
+        made = logs.create(group, self._account.device, self._now())
+        for change in adds:
+            made = outbox.enqueue(made, change, secrets.token_bytes(16))
+        self._rooms.add_prepared(Step(made), state.room_id)
+        return made.group_id
+
+    def announce(self, group_id: bytes, new_group_id: bytes) -> None:
+        """The room of ``group_id`` goes on in the prepared group, as soon as its log says so."""
+        old = self._rooms.log(group_id)
+        self._rooms.save(old, Step(outbox.announce(old, new_group_id, secrets.token_bytes(16))))
+        self._rooms.on_change(group_id)
+
+    def choose(self, chosen: GroupLog) -> None:
+        """What the person has said of where the room goes on: ``chosen`` is its log after that."""
+        self._rooms.save(self._rooms.log(chosen.group_id), Step(chosen))
+
+    def stay(self, group_id: bytes, reason: str, hint: str, strange: tuple[str, ...] = ()) -> None:
+        """The group that the successor names is not what the room was: this device does not go there by itself.
+
+        ``strange`` is what a person can accept of it.
+        """
+        old = self._rooms.log(group_id)
+        text = f"{reason}: {hint}" if hint else reason
+        line = Line(old.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, text)
+        self._rooms.save(old, Step(replace(old, declined=True, strange=strange), (line,)))
+        self._fail(self._rooms.room_id(group_id), InvalidInput(reason, hint=hint))
+        if self._rooms.is_outside(group_id):
+            self._rooms.on_outside(group_id)
+
+    def go_on(
+        self, group_id: bytes, new: GroupLog, by: str, used: Callable[[], None] = lambda: None
+    ) -> None:
+        """The room of ``group_id`` lives in the group of ``new`` from now on.
+
+        What waits is posted there. The keys of the old group are deleted, and it is never joined again.
+        """
+        old, room_id = self._rooms.log(group_id), self._rooms.room_id(group_id)
+        waiting = tuple(
+            replace(out, sealed=None)
+            for out in old.outbox
+            if out.intent != Change() and not isinstance(out.intent, Succeed)
+        )
+        is_forked = new.halt is Halt.OPEN and not all(old.forks.values())
+        moved = replace(
+            new,
+            outbox=(*new.outbox, *waiting),
+            forks=old.forks,  # still a person's to acknowledge
+            halt=Halt.FORKED if is_forked else new.halt,
+        )
+        text = f"the room goes on in the group that {old.successor_by} made"
+        line = Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, text)
+
+        def before() -> None:
+            used()
+            self._store.forget_log(group_id)
+            self._store.decline(group_id)
+            self._store.remember_shown(room_id, SHOWN_BEFORE)
+            for held in self._store.held_welcomes(room_id):
+                self._store.drop_held_welcome(held.group_id)
+                if held.group_id != new.group_id:
+                    self._store.decline(held.group_id)
+
+        known = self._rooms.log(new.group_id) if new.group_id in self._rooms else None
+        step = Step(moved, (line,))
+        self._rooms.save(known, step, room_id, before=before, met_by=by, is_shown=True)
+        self._rooms.forget(group_id, moved_to=new.group_id)
+        for mover in self._movers.pop(room_id, []):
+            if not mover.done():
+                mover.set_result(new.group_id)
+
+    def abandon(self, group_id: bytes, why: CoterieError | None) -> None:
+        """A prepared group in which no room goes on. ``why`` is told to who waits; None: it goes on in another's."""
+        room_id = self._rooms.room_id(group_id)
+        present = self._rooms.log(self._rooms.prepared()[group_id])
+        rest = tuple(out for out in present.outbox if out.intent != Succeed(group_id))
+
+        def before() -> None:
+            self._store.forget_log(group_id)
+            self._store.decline(group_id)
+
+        self._rooms.save(present, Step(replace(present, outbox=rest, instead=False)), before=before)
+        self._rooms.forget(group_id)
+        if why is not None:
+            self._fail(room_id, why)
+
+    def _fail(self, room_id: bytes, error: CoterieError) -> None:
+        for mover in self._movers.pop(room_id, []):
+            if not mover.done():
+                mover.set_exception(error)
+                mover.exception()  # who waited may have gone: that is no news

@@ -1,0 +1,36 @@
+"""What a person can do about a room that cannot go on as it is, as the commands that do it."""
+
+import shlex
+
+from coterie.client.group_log import GroupLog, Halt, state
+
+
+def follow_command(log: GroupLog, *, made_by: str = "", accept: tuple[str, ...] = ()) -> str:
+    """Goes on where an admin says. A room's name is its admins' choice, and must not run anything in a shell."""
+    words = ["coterie", "room", "follow", state(log).name]
+    words += ["--made-by", made_by] if made_by else []
+    for word in accept:
+        words += ["--accept", word]
+    return shlex.join(words)
+
+
+def renew_command(log: GroupLog, *, instead_of: str = "") -> str:
+    """Makes a new group."""
+    words = ["coterie", "room", "renew", state(log).name]
+    return shlex.join([*words, *(["--instead-of", instead_of] if instead_of else [])])
+
+
+def remedy(log: GroupLog, *, is_admin: bool, is_invited: bool) -> str:
+    """Empty where there is nothing. ``is_invited``: an invitation to a second group of the room waits."""
+    if log.halt is Halt.REMOVED:
+        return f"`{follow_command(log)}` goes to the new group of it" if is_invited else ""
+    if log.successor and log.declined:
+        ways = [follow_command(log, accept=log.strange)] if log.strange else []
+        ways += [follow_command(log, made_by=by) for by, _ in log.rivals]
+        ways += [renew_command(log, instead_of=log.successor_by)] if is_admin else []
+        return " or ".join(f"`{way}`" for way in ways)
+    if log.successor:
+        return f"`{follow_command(log)}`"
+    if log.halt is Halt.LOST:
+        return f"`{renew_command(log)}`" + ("" if is_admin else ", by an admin")
+    return ""
