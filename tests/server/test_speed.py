@@ -1,11 +1,7 @@
 """What makes the server fast, without a clock: how few statements, records and tasks it takes for many posts."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-from sqlalchemy import Engine, event
 
 from coterie.noise.records import MessageSplitter
 from coterie.server.store import Store
@@ -15,6 +11,7 @@ from tests.asynchronous import asynchronous
 from tests.fakes import settle
 from tests.server.people import GROUP, Writer, entries
 from tests.server.raw import MemoryPeer
+from tests.server.statements import statements
 from tests.server.test_peer import world
 from tests.server.world import post
 
@@ -22,35 +19,25 @@ POSTS = 100
 ROWS = 64  # of a query or an insert
 
 
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Those that any database is given, but for the transaction's own."""
-    seen: list[str] = []
-
-    def note(*event: object) -> None:
-        seen.append(str(event[2]).strip())
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 def test_batch_of_a_hundred_posts_takes_a_few_statements(store: Store, anna: Writer) -> None:
     jobs = [anna.job(anna.post(after=0)) for _ in range(POSTS)]
     with statements() as seen:
         store.batch(jobs, anna.now)
-    begun = [text for text in seen if text.startswith("BEGIN")]
-    looked = [text for text in seen if text.startswith("WITH")]
-    written = [text.split()[:2] for text in seen if text.startswith(("INSERT", "UPDATE"))]
-    assert len(begun) == 1
+    chunks = -(-POSTS // ROWS)
     # the group, its keepers and the member; and the message ids, 64 at a time
-    assert len(looked) == 3 + -(-POSTS // ROWS)
-    inserted = [["INSERT", "INTO"]] * -(-POSTS // ROWS)
-    assert written == [*inserted, ["UPDATE", "log_group"], ["UPDATE", "member"]]
-    assert len(seen) == len(begun) + len(looked) + len(written)
+    looked = ["WITH"] * (3 + chunks)
+    written = [*["INSERT"] * chunks, *["UPDATE"] * 2]
+    assert [text.split()[0] for text in seen] == ["BEGIN", *looked, *written, "COMMIT"]
     assert len(entries(store, anna.device)) == POSTS
+
+
+def test_batch_of_one_post_looks_only_for_its_message_id(store: Store, anna: Writer) -> None:
+    """Groups and members are held from one batch to the next."""
+    store.batch([anna.job(anna.post(after=0))], anna.now)
+    with statements() as seen:
+        store.batch([anna.job(anna.post(after=0))], anna.now)
+    words = [text.split()[0] for text in seen]
+    assert words == ["BEGIN", "WITH", "INSERT", "UPDATE", "UPDATE", "COMMIT"]
 
 
 def test_keys_of_any_number_are_all_found(store: Store, anna: Writer) -> None:

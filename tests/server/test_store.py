@@ -1,14 +1,17 @@
 """The store: what is acknowledged is there, once, in order."""
 
+import errno
 from contextlib import closing
 from pathlib import Path
 from secrets import token_bytes
+from typing import NoReturn
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from coterie.errors import Refused
 from coterie.server import schema
+from coterie.server.database import DiskFull
 from coterie.server.delivery import NOT_MEMBER
 from coterie.server.store import Store
 from coterie.server.writing import Transaction
@@ -119,6 +122,21 @@ def test_bug_in_a_job_leaves_nothing_of_its_batch(store: Store, anna: Writer) ->
     assert entries(store, anna.device) == ()
     anna.count = 0
     assert anna.accepted(anna.post(after=0)) == 1
+
+
+def test_batch_whose_flush_fails_is_forgotten_in_memory_too(store: Store, anna: Writer) -> None:
+    assert anna.accepted(anna.post(after=0)) == 1
+
+    def fail(_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "no space")
+
+    event.listen(store._engine, "commit", fail)
+    with pytest.raises(DiskFull):
+        store.batch([anna.job(anna.post(after=0))], NOW)
+    event.remove(store._engine, "commit", fail)
+    anna.count = 1
+    assert anna.accepted(anna.post(after=0)) == 2
+    assert_chained(store, anna.device)
 
 
 def test_commit_its_welcome_and_its_list_change_are_one(store: Store, anna: Writer) -> None:

@@ -1,6 +1,7 @@
 """Statements that run for many rows at once, without what SQLAlchemy Core adds to each: every post needs a few.
 
-They are Core's, compiled once for the database at hand, so the same ones run on SQLite and on PostgreSQL.
+They are Core's, compiled once for the database at hand, so the same ones run on SQLite and on PostgreSQL. SQLite's
+driver is given them directly, inside the transaction that the connection is in: a batch of one post has as many.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    CursorResult,
     Dialect,
     Executable,
     Table,
@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = tuple[Any, ...]
+SQLITE = "sqlite"  # the dialect
 _SIZES = (1, 8, 64)  # keys of one query: few texts, so that the driver keeps them prepared
 
 
@@ -62,16 +63,18 @@ class Write(_Statement):
     def run(self, connection: Connection, rows: Iterable[Row]) -> None:
         """Once for each row; one round trip."""
         driver = self._driver(connection.dialect)
-        connection.exec_driver_sql(driver.text, list(map(driver.parameters, rows)))
+        if connection.dialect.name == SQLITE:
+            _sqlite(connection).executemany(driver.text, rows)
+        else:
+            connection.exec_driver_sql(driver.text, list(map(driver.parameters, rows)))
 
 
 class Read(_Statement):
     """A query for many rows, which come as the driver gives them."""
 
-    def run(self, connection: Connection, row: Row) -> "CursorResult[*tuple[Any, ...]]":
+    def run(self, connection: Connection, row: Row) -> Iterable[Row]:
         """What it finds for these parameters."""
-        driver = self._driver(connection.dialect)
-        return connection.exec_driver_sql(driver.text, driver.parameters(row))
+        return _run(connection, self._driver(connection.dialect), row)
 
 
 class Insert:
@@ -89,8 +92,7 @@ class Insert:
         for at in range(0, len(rows), _SIZES[-1]):
             chunk = rows[at : at + _SIZES[-1]]
             driver = self._driver(connection.dialect, len(chunk))
-            parameters = tuple(chain.from_iterable(chunk))
-            connection.exec_driver_sql(driver.text, driver.parameters(parameters))
+            _run(connection, driver, tuple(chain.from_iterable(chunk)))
 
     def _driver(self, dialect: Dialect, size: int) -> _Driver:
         driver = self._drivers.get((dialect.name, size))
@@ -122,8 +124,7 @@ class Lookup:
             size = next(size for size in _SIZES if size >= len(chunk))
             chunk += chunk[-1:] * (size - len(chunk))
             driver = self._driver(connection.dialect, size)
-            parameters = driver.parameters(tuple(chain.from_iterable(chunk)))
-            yield from connection.exec_driver_sql(driver.text, parameters)
+            yield from _run(connection, driver, tuple(chain.from_iterable(chunk)))
 
     def _driver(self, dialect: Dialect, size: int) -> _Driver:
         driver = self._drivers.get((dialect.name, size))
@@ -140,6 +141,18 @@ class Lookup:
             driver = _Driver(_compiled(query, dialect), names)
             self._drivers[dialect.name, size] = driver
         return driver
+
+
+def _run(connection: Connection, driver: _Driver, row: Row) -> Iterable[Row]:
+    if connection.dialect.name == SQLITE:
+        found: Iterable[Row] = _sqlite(connection).execute(driver.text, row)
+        return found
+    return connection.exec_driver_sql(driver.text, driver.parameters(row))
+
+
+def _sqlite(connection: Connection) -> Any:
+    """The ``sqlite3.Connection``."""
+    return connection.connection.driver_connection
 
 
 def _compiled(statement: Any, dialect: Dialect) -> SQLCompiler:

@@ -20,7 +20,7 @@ from coterie.server.delivery import (
 from coterie.server.inboxes import Inboxes
 from coterie.server.limits import Limits
 from coterie.server.news import News
-from coterie.server.states import States
+from coterie.server.states import Held, States
 from coterie.wire import chain
 from coterie.wire.frames import (
     Accepted,
@@ -41,6 +41,7 @@ class Logs:
     def __init__(
         self,
         connection: Connection,
+        held: Held,
         inboxes: Inboxes,
         rates: Rates,
         limits: Limits,
@@ -50,7 +51,7 @@ class Logs:
         self._connection, self._inboxes = connection, inboxes
         self._crowding = Crowding(connection, limits)
         self._rates, self._news, self._now = rates, news, now
-        self._states = States(connection, now)
+        self._states = States(connection, held, now)
 
     # --- what a job may ask ----------------------------------------------------------------------
 

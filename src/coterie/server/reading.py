@@ -207,10 +207,8 @@ def _bounded(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def _entries(connection: Connection, group_id: bytes, after: int, last: int) -> Iterator[Entry]:
-    found = _ENTRIES.run(connection, (group_id, after, last))
-    for part in found.partitions(_PART):
-        for seq, kind, device, message_id, body in part:
-            yield Entry(seq, _KINDS[kind], device, message_id, body)
+    for seq, kind, device, message_id, body in _ENTRIES.run(connection, (group_id, after, last)):
+        yield Entry(seq, _KINDS[kind], device, message_id, body)
 
 
 def _successors(connection: Connection, group_id: bytes, last: int) -> Iterator[Entry]:
@@ -220,7 +218,6 @@ def _successors(connection: Connection, group_id: bytes, last: int) -> Iterator[
         yield Entry(seq, _KINDS[kind], device, message_id, body)
 
 
-_PART = 8  # rows taken from the database at a time: more are no faster, and each can be MAX_BODY
 _KINDS = {kind.value: kind for kind in Kind}
 _E = schema.entry.c
 _ENTRY: tuple[ColumnElement[Any], ...] = (_E.seq, _E.kind, _E.device, _E.message_id, _E.body)

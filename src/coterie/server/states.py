@@ -1,5 +1,10 @@
-"""Groups, members and entries that a transaction has to do with: loaded once, changed in memory, written at its end."""
+"""Groups, members and entries that a transaction has to do with: loaded once, changed in memory, written at its end.
 
+Groups and members are held for the next transaction too, since one store alone writes its database. Whatever else
+changes their tables, or fails, makes it forget them.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,13 +19,39 @@ _Key = tuple[bytes, bytes, bytes]
 """Group, device and message id: what makes a post the same as an earlier one."""
 
 
-class States:
-    """What is held for a transaction."""
+MAX_HELD = 20_000  # groups and members, some 400 bytes each
 
-    def __init__(self, connection: Connection, now: float) -> None:
-        self._connection, self._now = connection, now
-        self._groups: dict[bytes, GroupState | None] = {}
-        self._members: dict[bytes, dict[bytes, MemberState]] = {}
+
+class Held:
+    """Groups and members as the tables have them, or will at the end of the transaction."""
+
+    def __init__(self) -> None:
+        self.groups: dict[bytes, GroupState | None] = {}
+        self.members: defaultdict[bytes, dict[bytes, MemberState]] = defaultdict(dict)
+        self._size = 0  # how many were added
+
+    def add(self, count: int) -> None:
+        """So many more are held."""
+        self._size += count
+
+    def tidy(self) -> None:
+        """Between transactions: where there are too many, those in use are soon loaded again."""
+        if self._size > MAX_HELD:
+            self.clear()
+
+    def clear(self) -> None:
+        """Nothing is known."""
+        self.groups.clear()
+        self.members.clear()
+        self._size = 0
+
+
+class States:
+    """What a transaction knows and changes."""
+
+    def __init__(self, connection: Connection, held: Held, now: float) -> None:
+        self._connection, self._held, self._now = connection, held, now
+        self._groups, self._members = held.groups, held.members
         self._strangers: set[tuple[bytes, bytes]] = set()  # in a group; they were looked for
         self._seqs: dict[_Key, int | None] = {}
         self._entries: list[Row] = []  # not yet written, nor are:
@@ -31,22 +62,20 @@ class States:
 
     def expect(self, posts: Iterable[tuple[Post, bytes]]) -> None:
         """Loads what these posts of these devices need, by a few queries for all of them."""
-        groups: set[bytes] = set()
-        members: set[tuple[bytes, bytes]] = set()
-        keys: set[_Key] = set()
+        unknown: set[tuple[bytes, bytes]] = set()
+        keys: dict[_Key, None] = {}
         for post, device in posts:
             group_id = post.group
-            groups.add(group_id)
-            members.add((group_id, device))
-            keys.add((group_id, device, post.message_id))
-        self._load_groups(groups - self._groups.keys())
-        self._load_members(
-            (group_id, device)
-            for group_id, device in members - self._strangers
-            if device not in self._members.get(group_id, ())
-        )
-        keys -= self._seqs.keys()
-        self._seqs.update(dict.fromkeys(keys))
+            if device not in self._members.get(group_id, ()):
+                unknown.add((group_id, device))
+            key = group_id, device, post.message_id
+            if key not in self._seqs:
+                keys[key] = None
+        if unknown := unknown - self._strangers:
+            # Of a group that is held too: else a stranger could tell by the time that there is one.
+            self._load_groups({group_id for group_id, _ in unknown})
+            self._load_members(unknown)
+        self._seqs.update(keys)
         for group_id, device, message_id, seq in _ENTRIES.run(self._connection, keys):
             self._seqs[group_id, device, message_id] = seq
 
@@ -58,17 +87,14 @@ class States:
 
     def member(self, group_id: bytes, device: bytes) -> MemberState | None:
         """None: it is not on the list, and never was."""
-        members = self.members(group_id)
+        members = self._members[group_id]
         if device not in members:
             self.load(group_id, (device,))
         return members.get(device)
 
     def members(self, group_id: bytes) -> dict[bytes, MemberState]:
         """Those who were loaded."""
-        members = self._members.get(group_id)
-        if members is None:
-            members = self._members[group_id] = {}
-        return members
+        return self._members[group_id]
 
     def load(self, group_id: bytes, devices: Iterable[bytes]) -> None:
         """Those of them that are or were members."""
@@ -94,13 +120,14 @@ class States:
 
     def _load_groups(self, wanted: Iterable[bytes]) -> None:
         ids = [(group_id,) for group_id in wanted]
-        self._groups.update((group_id, None) for (group_id,) in ids)
+        found: dict[bytes, GroupState] = {}
         for group_id, *fields in _GROUPS.run(self._connection, ids):
-            self._groups[group_id] = GroupState(group_id, *fields)
+            found[group_id] = GroupState(group_id, *fields)
         for group_id, name in _KEEPERS.run(self._connection, ids):
-            group = self._groups[group_id]
-            if group is not None:
-                group.keepers.add(name)
+            found[group_id].keepers.add(name)
+        for (group_id,) in ids:
+            self._groups.setdefault(group_id, found.get(group_id))
+        self._held.add(len(ids))
 
     def _load_members(self, wanted: Iterable[tuple[bytes, bytes]]) -> None:
         keys = list(wanted)
@@ -109,6 +136,7 @@ class States:
             self._strangers.discard((group_id, device))
             state = MemberState(device, name, count, bool(may_post), *rest)  # SQLite gives 0 and 1
             self.members(group_id)[device] = state
+        self._held.add(len(keys))
 
     # --- changing --------------------------------------------------------------------------------
 
@@ -119,7 +147,7 @@ class States:
             (
                 post.group,
                 entry.seq,
-                entry.kind.value,
+                int(entry.kind),
                 entry.device,
                 entry.message_id,
                 entry.body,
@@ -138,6 +166,7 @@ class States:
     def flush(self) -> None:
         """Writes what has changed in memory. Groups in the order of their ids: nodes cannot deadlock."""
         if self._entries:
+            self._entries.sort()  # by group and seq: half the work of the indexes
             _INSERT_ENTRIES.run(self._connection, self._entries)
             self._entries.clear()
         if self._changed_groups:
@@ -164,8 +193,7 @@ class States:
 
     def forget(self) -> None:
         """All but which messages are known: the tables may say something else now. What was to be written was."""
-        self._groups.clear()
-        self._members.clear()
+        self._held.clear()
         self._strangers.clear()
         self._entries.clear()
         self._changed_groups.clear()

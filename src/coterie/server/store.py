@@ -20,6 +20,7 @@ from coterie.server.delivery import Rates
 from coterie.server.limits import Limits
 from coterie.server.news import News
 from coterie.server.reading import Reading
+from coterie.server.states import Held
 from coterie.server.writing import Transaction
 from coterie.wire.frames import Code, Post
 
@@ -51,6 +52,7 @@ class Store:
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self._engine, self._limits = engine, limits
         self._rates = Rates()
+        self._held = Held()
         self.reading = Reading(engine)
         self.server_id = self._made_once("server_id")
         self.generation = self._made_once("generation")
@@ -70,18 +72,14 @@ class Store:
 
         A job that raises leaves nothing. Raises StorageError where nothing could be written.
         """
-        with mapped(), self._engine.begin() as connection:
-            transaction = Transaction(connection, self._rates, self._limits, now)
-            results: list[Any] = []
-            posts: list[PostJob] = []
-            for job in jobs:
-                if isinstance(job, PostJob):
-                    posts.append(job)
-                    continue
-                results += _post_all(transaction, posts)
-                results.append(_attempt(transaction, connection, job))
-                posts = []
-            results += _post_all(transaction, posts)
+        try:
+            with mapped(), self._engine.begin() as connection:
+                transaction = Transaction(connection, self._held, self._rates, self._limits, now)
+                results = _run(transaction, connection, jobs)
+        except BaseException:
+            self._held.clear()  # what it says was not written
+            raise
+        self._held.tidy()
         return Batch(results, transaction.news)
 
     def do(self, job: Callable[[Transaction], Any], now: float) -> Any:
@@ -105,6 +103,21 @@ class Store:
             found = secrets.token_bytes(ID_SIZE)
             self.do(lambda t: t.set_meta(key, found), 0.0)
         return found
+
+
+def _run(transaction: Transaction, connection: Connection, jobs: Sequence[Job]) -> list[Any]:
+    """Their results. Posts beside each other are done together."""
+    results: list[Any] = []
+    posts: list[PostJob] = []
+    for job in jobs:
+        if isinstance(job, PostJob):
+            posts.append(job)
+            continue
+        results += _post_all(transaction, posts)
+        results.append(_attempt(transaction, connection, job))
+        posts = []
+    results += _post_all(transaction, posts)
+    return results
 
 
 def _post_all(transaction: Transaction, posts: Sequence[PostJob]) -> list[Any]:

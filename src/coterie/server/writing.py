@@ -10,18 +10,21 @@ from coterie.server.inboxes import Inboxes
 from coterie.server.limits import Limits
 from coterie.server.news import News
 from coterie.server.posting import Logs
+from coterie.server.states import Held
 
 
 class Transaction:
     """Everything that a job may do, by what it is about."""
 
-    def __init__(self, connection: Connection, rates: Rates, limits: Limits, now: float) -> None:
+    def __init__(
+        self, connection: Connection, held: Held, rates: Rates, limits: Limits, now: float
+    ) -> None:
         self._connection = connection
         self.news = News()
         self.accounts = Accounts(connection, self.news, now)
         self.directory = Directory(connection, now)
         self.inboxes = Inboxes(connection)
-        self.logs = Logs(connection, self.inboxes, rates, limits, self.news, now)
+        self.logs = Logs(connection, held, self.inboxes, rates, limits, self.news, now)
 
     def set_meta(self, key: str, value: bytes) -> None:
         """A single value."""
