@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coterie.client.search_query import MAX_QUERY, MAX_TERMS, Query, parse
+from coterie.client.search_query import MAX_QUERY, MAX_TERMS, Query, Term, parse
 from coterie.errors import InvalidInput
 
 DAY_MS = 86_400_000
@@ -80,13 +80,13 @@ def test_whatever_is_typed_is_a_query_or_said_to_be_none(
 
 
 def test_signs_without_a_letter_are_looked_for_as_they_are() -> None:
-    assert parse('👍 ->  "=> x" "..."', UTC) == Query('"=> x"', ("👍", "->", "..."))
+    assert parse('👍 ->  "=> x" "..."', UTC) == Query((Term("=> x", False),), ("👍", "->", "..."))
 
 
 def test_operators_narrow_it() -> None:
     query = parse('from:@Bob from:carol in:#ops IN:"my room" has:link today', UTC)
     assert query == Query(
-        '"today"*', senders=("bob", "carol"), rooms=("ops", "my room"), has_link=True
+        (Term("today", True),), senders=("bob", "carol"), rooms=("ops", "my room"), has_link=True
     )
 
 

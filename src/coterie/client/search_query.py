@@ -23,10 +23,18 @@ _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """Words that stand in this order; of the last, where ``is_prefix``, the beginning is enough."""
+
+    text: str
+    is_prefix: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """All of it must hold for a message."""
 
-    match: str = ""  # FTS5's MATCH; empty where no word is given
+    terms: tuple[Term, ...] = ()
     literals: tuple[
         str, ...
     ] = ()  # to be found as they are: the index knows letters and digits alone
@@ -35,6 +43,11 @@ class Query:
     from_ms: int | None = None  # not sent before
     before_ms: int | None = None  # sent before
     has_link: bool = False
+
+    @property
+    def match(self) -> str:
+        """For FTS5's MATCH; empty where no word is given."""
+        return " AND ".join(_quoted(term.text) + "*" * term.is_prefix for term in self.terms)
 
     @property
     def is_empty(self) -> bool:
@@ -56,7 +69,7 @@ def parse(typed: str, zone: tzinfo) -> Query:
     if len(found) > MAX_TERMS:
         raise InvalidInput(f"a search of {len(found)} terms, the limit is {MAX_TERMS}")
     given: dict[str, list[str]] = {operator: [] for operator in OPERATORS}
-    words: list[str] = []
+    terms: list[Term] = []
     literals: list[str] = []
     for operator, phrase, word in found:
         value = phrase if phrase is not None else word or ""
@@ -65,9 +78,9 @@ def parse(typed: str, zone: tzinfo) -> Query:
         elif not any(sign.isalnum() for sign in value):
             literals += [value.strip()] if value.strip() else []
         else:
-            words.append(_quoted(value) + ("" if phrase is not None else "*"))
+            terms.append(Term(value, is_prefix=phrase is None))
     return Query(
-        " AND ".join(words),
+        tuple(terms),
         tuple(literals),
         tuple(name.removeprefix("@").lower() for name in given["from"]),
         tuple(room.removeprefix("#") for room in given["in"]),
