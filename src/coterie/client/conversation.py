@@ -142,8 +142,8 @@ def _text_row(arrived: Arrived, said: Text, history: History, me: str) -> Row:
     thread = said.thread
     if thread is not None:
         root = history.row(thread)
-        # A thread in a thread is that thread. One whose beginning is not here is kept by its name.
-        thread = root.thread or thread if root else thread
+        if root and root.thread:  # a thread in a thread is that thread
+            thread = root.thread
     if thread == arrived.ref:  # made up: it would hang from itself, and show nowhere
         thread = None
     return Row(
