@@ -18,6 +18,22 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "coterie.cli.demo",
             "Watch two people talk through a server, and proof that nobody in between can read it.",
         ),
+        "explain": Entry(
+            "coterie.cli.explain", "Tell a handshake, a login and a message, step by step."
+        ),
+        "attack": Entry(
+            "coterie.cli.attack", "Attack a server and its clients, and see what stops you."
+        ),
+        "serve": Entry(
+            "coterie.cli.serve", "Run a server; print its address, fingerprint and an invite."
+        ),
+        "invite": Entry("coterie.cli.invite", "Make an invite to the server on this machine."),
+        "backup": Entry("coterie.cli.backup", "Copy a server's data into one encrypted file."),
+        "restore": Entry("coterie.cli.restore", "Make a server's data folder of a backup."),
+        "check": Entry("coterie.cli.check", "Look whether a server's data is whole."),
+        "join": Entry(
+            "coterie.cli.join", "Make an account on a server, with this device as its first."
+        ),
         "serve": Entry(
             "coterie.cli.serve", "Run a server; print its address, fingerprint and an invite."
         ),
