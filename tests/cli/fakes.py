@@ -166,6 +166,7 @@ class FakeEngine(Engine):
     folders: list[Path] = field(default_factory=list)
     passphrases: list[bytes] = field(default_factory=list)
     joined: list[tuple[str, bytes, str | None]] = field(default_factory=list)
+    addresses: list[Address] = field(default_factory=list)  # of servers, joined or reached
 
     def configure_logs(self, *, is_debug: bool) -> None:
         """Leaves those of the tests alone."""
@@ -197,12 +198,18 @@ class FakeEngine(Engine):
     ) -> JoinedAccount:
         self.folders.append(folder)
         self.joined.append((name, password.expose(), custody))
+        self.addresses.append(invite.address)
         if custody == "passphrase":
             self.passphrases.append(passphrase().expose())
         progress(Stage.CONNECTING)
         return JoinedAccount(
             name, b"a" * 16, str(invite.address), invite.fingerprint, Custody.FILE.sentence
         )
+
+    async def reach(self, folder: Path, address: Address, passphrase: Callable[[], Secret]) -> str:
+        self.folders.append(folder)
+        self.addresses.append(address)
+        return "alice"
 
 
 @dataclass(frozen=True)

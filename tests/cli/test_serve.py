@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from coterie.wire.invite import decode_invite, show_fingerprint
+from coterie.wire.tls import show_pin
+from tests.certificates import Authority
 from tests.cli.processes import DEADLINE_S, PROGRAM, process
 
 
@@ -68,6 +70,17 @@ def test_invites_name_the_address_that_is_announced(tmp_path: Path) -> None:
     with serving("--data", str(tmp_path), *words) as server:
         told = json.loads(read_lines(server, 1)[0])
     assert str(decode_invite(told["invite"]).address) == "chat.example.org:1234"
+
+
+def test_with_tls_the_pin_is_a_fourth_line(tmp_path: Path) -> None:
+    issued = Authority.make().issue()
+    chain, key = issued.write(tmp_path)
+    tls = ("--tls-cert", str(chain), "--tls-key", str(key))
+    with serving("--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", *tls) as server:
+        listening, _, invite, pin = read_lines(server, 4)
+    assert pin == f"tls-pin {show_pin(issued.pin)}\n"
+    address = decode_invite(invite.removeprefix("invite ")).address
+    assert str(address) == f"coteries://{listening.removeprefix('listening on ').strip()}"
 
 
 def test_invites_are_made_while_the_server_runs_and_while_it_does_not(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ def test_any_text_is_a_value_or_misuse(typed: str) -> None:
         types.account,
         types.invite,
         types.host_port,
+        types.address,
+        types.pin,
         types.duration,
     ):
         try:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from typing import Any
 
+from coterie.client.tls import context_for
 from coterie.noise.channel import (
     MESSAGE_2_SIZE,
     Channel,
@@ -116,6 +117,9 @@ class MemoryTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         self.is_reading_now = True
 
+    def is_closing(self) -> bool:
+        return bool(self.end)
+
     def close(self) -> None:
         self.end = self.end or "closed"
 
@@ -192,7 +196,12 @@ class RawSocket:
         plain.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(plain, (self._address.host, self._address.port))
-        self.reader, self.writer = await asyncio.open_connection(sock=plain)
+        trust = self._address.tls
+        self.reader, self.writer = await asyncio.open_connection(
+            sock=plain,
+            ssl=context_for(trust) if trust else None,
+            server_hostname=self._address.host if trust else None,
+        )
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

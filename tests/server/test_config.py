@@ -107,3 +107,35 @@ def test_wrong_value_is_refused_with_where_it_came_from(tmp_path: Path, where: s
     listen = "host:x" if where.startswith("-") else None
     with pytest.raises(InvalidInput, match=where):
         load(tmp_path, listen=listen, environment=environment)
+
+
+# --- TLS -----------------------------------------------------------------------------------------
+
+
+def test_files_of_tls_are_named_from_where_they_are_said(tmp_path: Path) -> None:
+    """In the file beside it, elsewhere from where the server is started."""
+    (tmp_path / "coterie.toml").write_text('tls_cert = "chain.pem"\ntls_key = "/etc/key.pem"\n')
+    config = load(tmp_path, environment={})
+    assert (config.tls_cert, config.tls_key) == (tmp_path / "chain.pem", Path("/etc/key.pem"))
+    config = load(tmp_path, environment={"COTERIE_TLS_CERT": "env.pem"})
+    assert config.tls_cert == Path("env.pem")
+    config = load(tmp_path, tls_cert="line.pem", tls_key="key.pem", environment={})
+    assert (config.tls_cert, config.tls_key) == (Path("line.pem"), Path("key.pem"))
+
+
+def test_certificate_and_key_go_together(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="tls_key is missing"):
+        load(tmp_path, tls_cert="chain.pem", environment={})
+    with pytest.raises(InvalidInput, match="tls_cert is missing"):
+        load(tmp_path, environment={"COTERIE_TLS_KEY": "key.pem"})
+    (tmp_path / "coterie.toml").write_text("tls_cert = 1\n")
+    with pytest.raises(InvalidInput, match="tls_cert must be a text, the name of a file"):
+        load(tmp_path, environment={})
+
+
+def test_listen_says_nothing_of_tls_and_announce_may(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--listen: listen: ") as raised:
+        load(tmp_path, listen="coteries://127.0.0.1:1", environment={})
+    assert "tls_cert" in raised.value.hint
+    announced = load(tmp_path, environment={"COTERIE_ANNOUNCE": "coteries://chat.example:443"})
+    assert announced.announce == "coteries://chat.example:443"

@@ -14,9 +14,11 @@ from coterie.client.enrolment import password_login
 from coterie.errors import NotAuthenticated, Refused, ServerNotTrusted, Unavailable
 from coterie.opaque.stretch import IDENTITY
 from coterie.secret import Secret
+from coterie.server.certificate import Certificate
 from coterie.server.limits import Limits
 from coterie.wire import chain
 from coterie.wire import frames as f
+from coterie.wire.tls import Trust
 from tests.asynchronous import asynchronous
 from tests.server.raw import RawClient, RawSocket
 from tests.server.world import PASSWORD, Events, Server, post, serving
@@ -25,9 +27,11 @@ GROUP = b"g" * 16
 LIMITS = Limits()
 
 
-async def conversation(folder: Path) -> None:
+async def conversation(
+    folder: Path, certificate: Certificate | None = None, trust: Trust | None = None
+) -> None:
     """Two accounts, a group, a message in each direction, a login by password."""
-    async with serving(folder) as server:
+    async with serving(folder, certificate, trust) as server:
         anna, ben = await server.join("anna"), await server.join("ben")
         annas = await server.log_in(anna)
         events = Events()

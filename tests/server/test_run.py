@@ -22,7 +22,9 @@ from coterie.server.store import Store
 from coterie.wire import chain
 from coterie.wire import frames as f
 from coterie.wire.invite import Address, Invite
+from coterie.wire.tls import Trust
 from tests.asynchronous import asynchronous
+from tests.certificates import Authority
 from tests.server.process import ServerProcess, running, start
 from tests.server.world import PASSWORD, post
 
@@ -264,6 +266,20 @@ def test_announced_address_is_in_the_invites(tmp_path: Path) -> None:
     config = Config(tmp_path, Address("127.0.0.1", 0), "chat.example.org:443")
     assert serve_once(config).address == Address("chat.example.org", 443)
     assert make_invite(tmp_path, 1, 60.0).address == Address("chat.example.org", 443)
+
+
+def test_invites_of_a_server_with_tls_say_so(tmp_path: Path) -> None:
+    chain, key = Authority.make().issue().write(tmp_path)
+    config = Config(tmp_path / "data", Address("127.0.0.1", 0), "", chain, key)
+    assert serve_once(config).encode().startswith("coteries://127.0.0.1:")
+    serve_once(replace(config, announce="chat.example.org:443"))
+    announced = Address("chat.example.org", 443, Trust())
+    assert make_invite(tmp_path / "data", 1, 60.0).address == announced
+
+
+def test_invites_may_say_that_a_proxy_in_front_has_tls(tmp_path: Path) -> None:
+    config = Config(tmp_path, Address("127.0.0.1", 0), "coteries://chat.example.org:443")
+    assert serve_once(config).address == Address("chat.example.org", 443, Trust())
 
 
 def test_who_listens_everywhere_is_asked_for_on_this_machine(tmp_path: Path) -> None:

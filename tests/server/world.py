@@ -16,6 +16,7 @@ from coterie.opaque.stretch import IDENTITY
 from coterie.secret import Secret
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
+from coterie.server.certificate import Certificate
 from coterie.server.keys import Keys
 from coterie.server.limits import Limits
 from coterie.server.listener import Listener
@@ -25,6 +26,7 @@ from coterie.server.store import Store
 from coterie.server.writer import Writer
 from coterie.wire import frames as f
 from coterie.wire.invite import Address, Invite
+from coterie.wire.tls import Trust
 from tests.fakes import FakeClock
 
 PASSWORD = Secret(b"correct horse battery staple")
@@ -95,13 +97,19 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Server]:
-    """A server in this process, and its end."""
+async def serving(
+    folder: Path,
+    certificate: Certificate | None = None,
+    trust: Trust | None = None,
+    limits: Limits | None = None,
+) -> AsyncIterator[Server]:
+    """A server in this process, and its end. Its clients judge the certificate by ``trust``."""
     threads = PoolThreads(2, "server")
-    house = make_house(folder, threads, SystemClock())
-    listener = Listener(house)
+    house = make_house(folder, threads, SystemClock(), limits)
+    listener = Listener(house, certificate)
     port = await listener.listen("127.0.0.1", 0)
-    server = Server(house, listener, Address("127.0.0.1", port), Seams(TCP(), threads, LoopClock()))
+    address = Address("127.0.0.1", port, trust)
+    server = Server(house, listener, address, Seams(TCP(), threads, LoopClock()))
     try:
         yield server
     finally:

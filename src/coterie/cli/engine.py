@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coterie.client.joining import JoinedAccount
     from coterie.client.key_log import KeyLogFile
     from coterie.secret import Secret
-    from coterie.wire.invite import Invite
+    from coterie.wire.invite import Address, Invite
 
     Passphrase = Callable[[], Secret]
 
@@ -91,3 +91,10 @@ class Engine:
             progress=progress,
             seams=real_seams(self.key_log),
         )
+
+    async def reach(self, folder: "Path", address: "Address", passphrase: "Passphrase") -> str:
+        """Changes where the profile finds its server, once it was found there; the account's name."""
+        from coterie.client.reaching import reach
+        from coterie.client.transport import real_seams
+
+        return await reach(folder, address, real_seams(self.key_log), passphrase=passphrase)

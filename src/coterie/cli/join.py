@@ -1,6 +1,7 @@
 """``coterie join``."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from coterie.cli.asking import ask_new_secret, read_secret
 from coterie.cli.command import Command, pass_invocation
 from coterie.cli.invocation import Invocation
 from coterie.cli.passphrases import new_passphrase
+from coterie.cli.trust import trust_options, trusting
 
 if TYPE_CHECKING:
     from coterie.client.enrolment import Stage
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     help="Where the key of the profile is kept: the system's keyring, nowhere (a passphrase opens it each time), "
     "or a file beside it that only you can read. The first that works, if not said.",
 )
+@trust_options
 @click.option("--allow-weak-password", is_flag=True, hidden=True)
 @pass_invocation
 def command(
@@ -42,6 +45,8 @@ def command(
     name: str,
     password_file: str | None,
     custody: str | None,
+    ca: str | None,
+    pins: tuple[bytes, ...],
     allow_weak_password: bool,
 ) -> None:
     """Make an account on a server, with this device as its first.
@@ -49,6 +54,7 @@ def command(
     The password is asked twice, or read from a file; the server never sees it. There is no way to reset it. After an
     interruption run the same command again: it goes on, and nothing is made twice.
     """
+    invite = replace(invite, address=trusting(invite.address, ca, pins))
     if allow_weak_password:
         output.note("weak passwords are allowed, which is for demonstrations alone")
     password = _password(invocation, name, password_file, is_weak_allowed=allow_weak_password)

@@ -34,15 +34,8 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "join": Entry(
             "coterie.cli.join", "Make an account on a server, with this device as its first."
         ),
-        "serve": Entry(
-            "coterie.cli.serve", "Run a server; print its address, fingerprint and an invite."
-        ),
-        "invite": Entry("coterie.cli.invite", "Make an invite to the server on this machine."),
-        "backup": Entry("coterie.cli.backup", "Copy a server's data into one encrypted file."),
-        "restore": Entry("coterie.cli.restore", "Make a server's data folder of a backup."),
-        "check": Entry("coterie.cli.check", "Look whether a server's data is whole."),
-        "join": Entry(
-            "coterie.cli.join", "Make an account on a server, with this device as its first."
+        "reach": Entry(
+            "coterie.cli.reach", "Say where your server is, after it moved or got a certificate."
         ),
         "room": Entry("coterie.cli.room", "Make rooms, and say who is in them."),
         "send": Entry(

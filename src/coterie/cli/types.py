@@ -10,7 +10,7 @@ from coterie.cli.misuse import Misuse
 from coterie.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from coterie.wire.invite import Invite
+    from coterie.wire.invite import Address, Invite
 
 MAX_ROOM = 200  # characters, as client.api.RoomRef
 MAX_DURATION_S = 3_650 * 86_400  # ten years: what is longer was a slip
@@ -44,7 +44,7 @@ def account(typed: str) -> str:
 
 
 def invite(typed: str) -> "Invite":
-    """``coterie://HOST:PORT/#...``"""
+    """``coterie://HOST:PORT/#...``, or ``coteries://`` with TLS."""
     from coterie.wire.invite import decode_invite
 
     try:
@@ -55,13 +55,28 @@ def invite(typed: str) -> "Invite":
 
 def host_port(typed: str) -> str:
     """``HOST:PORT``, HOST, or ``[ADDRESS]:PORT`` for IPv6, as it was typed."""
+    address(typed)
+    return typed
+
+
+def address(typed: str) -> "Address":
+    """The same, read; ``coteries://`` before it means TLS."""
     from coterie.wire.invite import decode_address
 
     try:
-        decode_address(text(typed))
+        return decode_address(text(typed))
     except InvalidInput as error:
         raise Misuse(str(error), hint=error.hint) from error
-    return typed
+
+
+def pin(typed: str) -> bytes:
+    """``sha256//...``, of a certificate's key."""
+    from coterie.wire.tls import decode_pin
+
+    try:
+        return decode_pin(text(typed))
+    except InvalidInput as error:
+        raise Misuse(str(error), hint=error.hint) from error
 
 
 def duration(typed: str) -> float:

@@ -322,7 +322,8 @@ class Service:
         try:
             return await self._running.wait_for(ticket.placed, PLACED_S)
         except Unavailable as error:
-            raise Unavailable(str(error), hint=_KEPT, wait_s=error.wait_s) from error
+            hint = f"{_KEPT}; {error.hint}" if error.hint else _KEPT
+            raise Unavailable(str(error), hint=hint, wait_s=error.wait_s) from error
         finally:
             self._forget(ticket)
 

@@ -13,7 +13,7 @@ from coterie.server.limits import Limits
 from coterie.wire.invite import DEFAULT_PORT, Address, decode_address
 
 FILE = "coterie.toml"
-SETTINGS = ("listen", "announce")
+SETTINGS = ("listen", "announce", "tls_cert", "tls_key")
 VARIABLES = {f"COTERIE_{setting.upper()}": setting for setting in SETTINGS}
 LIMITS_TABLE = "limits"
 LIMITS = {limit.name: int if isinstance(limit.default, int) else float for limit in fields(Limits)}
@@ -27,15 +27,22 @@ class Config:
     data: Path
     listen: Address = Address("127.0.0.1", DEFAULT_PORT)  # noqa: RUF009  # frozen
     announce: str = ""  # HOST:PORT as clients reach it; empty: as it listens
+    tls_cert: Path | None = None  # both or none
+    tls_key: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
 
 def load(
-    data: Path, *, listen: str | None = None, environment: Mapping[str, str] = os.environ
+    data: Path,
+    *,
+    listen: str | None = None,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> Config:
     """The settings of a data folder. Raises InvalidInput with file and key where a value is wrong."""
     path = data / FILE
-    config = _with(Config(data), _read(path), str(path))
+    config = _with(Config(data), _read(path), str(path), data)
     for variable, setting in VARIABLES.items():
         value = environment.get(variable)
         if value:  # empty is as good as unset
@@ -46,7 +53,17 @@ def load(
             config = replace(
                 config, limits=_limited(config.limits, limit, _number(value), variable)
             )
-    return _with(config, {"listen": listen}, "--listen") if listen is not None else config
+    options = {"listen": listen, "tls_cert": tls_cert, "tls_key": tls_key}
+    for setting, value in options.items():
+        if value is not None:
+            config = _with(config, {setting: value}, f"--{setting.replace('_', '-')}")
+    if (config.tls_cert is None) != (config.tls_key is None):
+        missing = "tls_key" if config.tls_key is None else "tls_cert"
+        raise InvalidInput(
+            f"{missing} is missing: a certificate and its key go together",
+            hint="where one file holds both, name it twice",
+        )
+    return config
 
 
 def _read(path: Path) -> Mapping[str, object]:
@@ -60,7 +77,8 @@ def _read(path: Path) -> Mapping[str, object]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _with(config: Config, values: Mapping[str, object], where: str) -> Config:
+def _with(config: Config, values: Mapping[str, object], where: str, base: Path = Path()) -> Config:
+    """``base`` is where names of files begin: in the file at its folder, else where the server is started."""
     for key, value in values.items():
         if key == LIMITS_TABLE:
             config = replace(config, limits=_limits(config.limits, value, where))
@@ -69,15 +87,28 @@ def _with(config: Config, values: Mapping[str, object], where: str) -> Config:
             known = ", ".join(SETTINGS) + f" and the table [{LIMITS_TABLE}]"
             raise InvalidInput(f"{where}: unknown setting {key!r}", hint=f"there are {known}")
         if not isinstance(value, str):
-            raise InvalidInput(f"{where}: {key} must be a text, HOST:PORT")
+            kind = "HOST:PORT" if key in ("listen", "announce") else "the name of a file"
+            raise InvalidInput(f"{where}: {key} must be a text, {kind}")
+        changed: Any = {"listen": _listen, "announce": _announce}.get(key, base.joinpath)
         try:
-            address = decode_address(value)
+            config = replace(config, **{key: changed(value)})
         except InvalidInput as error:
             raise InvalidInput(f"{where}: {key}: {error}", hint=error.hint) from error
-        config = (
-            replace(config, listen=address) if key == "listen" else replace(config, announce=value)
-        )
     return config
+
+
+def _listen(value: str) -> Address:
+    address = decode_address(value)
+    if address.tls is not None:
+        raise InvalidInput(
+            f"{value} says how clients reach it", hint="TLS is turned on by tls_cert and tls_key"
+        )
+    return address
+
+
+def _announce(value: str) -> str:
+    decode_address(value)
+    return value
 
 
 def _limits(limits: Limits, table: object, where: str) -> Limits:

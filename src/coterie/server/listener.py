@@ -5,15 +5,18 @@ from collections import Counter
 
 from coterie.server import limits
 from coterie.server.attempts import network_of
+from coterie.server.certificate import Certificate
 from coterie.server.peer import Peer
 from coterie.server.session import House
+from coterie.server.tls import TlsLayer
 
 
 class Listener:
-    """All connections of a server."""
+    """All connections of a server, within TLS where there is a certificate."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, certificate: Certificate | None = None) -> None:
         self.house = house
+        self._certificate = certificate
         self.peers: set[Peer] = set()
         self.max_per_network = house.limits.connections_per_address
         self._per_network: Counter[str] = Counter()
@@ -22,8 +25,12 @@ class Listener:
     async def listen(self, host: str, port: int) -> int:
         """Accepts from now on; the port, chosen where 0 was given. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self.accept, host, port)
+        self._server = await loop.create_server(self._protocol, host, port)
         return int(self._server.sockets[0].getsockname()[1])
+
+    def _protocol(self) -> Peer | TlsLayer:
+        peer = self.accept()
+        return peer if self._certificate is None else TlsLayer(self._certificate.context(), peer)
 
     def accept(self) -> Peer:
         """The protocol of one connection."""

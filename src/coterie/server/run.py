@@ -6,13 +6,14 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coterie.errors import StorageError, Unavailable
 from coterie.logs import get_logger
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
+from coterie.server.certificate import Certificate
 from coterie.server.config import Config
 from coterie.server.folder import data_folder, is_data_folder
 from coterie.server.keys import Keys
@@ -25,6 +26,7 @@ from coterie.server.store import Store
 from coterie.server.writer import Writer
 from coterie.wire.invite import Address, Invite, decode_address
 from coterie.wire.limits import TOKEN_SIZE
+from coterie.wire.tls import Trust
 
 log = get_logger()
 
@@ -40,17 +42,19 @@ class Ready:
     address: Address
     fingerprint: bytes
     invite: Invite
+    tls_pin: bytes | None  # of the certificate, where there is one
 
 
 def serve(config: Config, ready: Callable[[Ready], None]) -> None:
     """Serves until SIGTERM or SIGINT. Raises StorageError; Unavailable where it cannot listen."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    certificate = _certificate(config)
     with data_folder(config.data) as folder:
         keys = Keys.open(folder)
         store = Store.open(folder, config.limits)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_serve(config, keys, store, ready))
+                runner.run(_serve(config, keys, store, certificate, ready))
         finally:
             store.close()
 
@@ -77,7 +81,13 @@ def _new_invite(store: Store, keys: Keys, address: Address, uses: int, lifetime_
     return Invite(address, keys.fingerprint, token)
 
 
-async def _serve(config: Config, keys: Keys, store: Store, ready: Callable[[Ready], None]) -> None:
+async def _serve(
+    config: Config,
+    keys: Keys,
+    store: Store,
+    certificate: Certificate | None,
+    ready: Callable[[Ready], None],
+) -> None:
     async with (
         _signals() as stop,
         _pool(config.limits.key_exchanges_at_once, "heavy") as heavy,
@@ -87,12 +97,14 @@ async def _serve(config: Config, keys: Keys, store: Store, ready: Callable[[Read
         clock, bus, limits = SystemClock(), Bus(), within_open_files(config.limits)
         writer = Writer(store, writing, clock, bus.publish)
         house = House(store, writer, bus, keys, Attempts(limits), clock, heavy, readers, limits)
-        async with _listening(house, config.listen) as port, _tidying(store, writing):
+        listener = Listener(house, certificate)
+        async with _listening(listener, config.listen) as port, _tidying(store, writing):
             address = Address(config.listen.host, port)
             announced = _announced(config, address)
             await writer.do(lambda t: t.set_meta(_ADDRESS, str(announced).encode()))
             invite = await writing.run(_new_invite, store, keys, announced, 1, INVITE_LIFETIME_S)
-            ready(Ready(address, keys.fingerprint, invite))
+            pin = certificate.pin if certificate is not None else None
+            ready(Ready(address, keys.fingerprint, invite, pin))
             log.info("serving", port=port)
             await stop.wait()
     log.info("stopped")
@@ -112,9 +124,8 @@ async def _signals() -> AsyncIterator[asyncio.Event]:
 
 
 @asynccontextmanager
-async def _listening(house: House, address: Address) -> AsyncIterator[int]:
+async def _listening(listener: Listener, address: Address) -> AsyncIterator[int]:
     """The port. At the end what was taken is finished and answered; who does not take his answer does without."""
-    listener = Listener(house)
     port = await _listen(listener, address)
     try:
         yield port
@@ -123,7 +134,7 @@ async def _listening(house: House, address: Address) -> AsyncIterator[int]:
         try:
             async with asyncio.timeout(EXIT_TIMEOUT_S):
                 await listener.close()
-                await house.writer.drain()
+                await listener.house.writer.drain()
         except TimeoutError:
             log.warning("stopped-in-haste", connections=len(listener.peers))
 
@@ -167,12 +178,22 @@ async def _tidying(store: Store, writing: Threads) -> AsyncIterator[None]:
         task.cancel()
 
 
+def _certificate(config: Config) -> Certificate | None:
+    if config.tls_cert is None or config.tls_key is None:
+        return None
+    return Certificate(config.tls_cert, config.tls_key)
+
+
 def _announced(config: Config, address: Address) -> Address:
-    """Where clients reach it. Who listens everywhere is asked for on this machine until ``announce`` says more."""
-    if config.announce:
-        return decode_address(config.announce, address.port)
+    """Where clients reach it. Who listens everywhere is asked for on this machine until ``announce`` says more.
+
+    ``announce`` may say ``coteries://`` too: then something in front of the server has the certificate.
+    """
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-    return Address(everywhere.get(address.host, address.host), address.port)
+    reached = replace(address, host=everywhere.get(address.host, address.host))
+    if config.announce:
+        reached = decode_address(config.announce, address.port)
+    return reached if config.tls_cert is None else replace(reached, tls=Trust())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
