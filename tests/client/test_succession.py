@@ -1,9 +1,5 @@
 """Rooms that go on in other groups: real clients, a real server that loses what it had. PROTOCOL.md section 2."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from msgspec import structs
@@ -11,96 +7,29 @@ from msgspec import structs
 from coterie.client import api
 from coterie.client import log as logs
 from coterie.client.happening import Event
-from coterie.client.intent import Change, Newcomer
+from coterie.client.intent import Change
 from coterie.client.log import Halt
 from coterie.client.store import HeldWelcome
 from coterie.client.succession import MAX_HELD
 from coterie.errors import InvalidInput, Unavailable
-from coterie.secret import Secret
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
-from tests.client.house import House, Person, error_of, house_in, passing, until
+from tests.client.going_on import (
+    all_lost,
+    all_moved,
+    asking,
+    break_keys,
+    last_line,
+    renew_with,
+    renewed,
+    room_in,
+    say_in_turn,
+    settled,
+    story,
+    waited,
+)
+from tests.client.house import PARTS, error_of, house_in, passing, until
 from tests.client.restoring import back_up, restore
-
-PARTS = 3
-
-
-@asynccontextmanager
-async def room_in(folder: Path, *names: str) -> AsyncIterator[tuple[House, list[Person]]]:
-    """People online in #ops, the first an admin, and nothing under way."""
-    async with house_in(folder) as house, AsyncExitStack() as stack:
-        people = [house.person(name) for name in names]
-        for person in people:
-            await stack.enter_async_context(person.online())
-        await until(lambda: len(house.asked(f.UploadKeyPackages)) == len(people) * PARTS)
-        await people[0].create(*names[1:])
-        await settled(house, people)
-        yield house, people
-
-
-async def settled(house: House, people: list[Person]) -> None:
-    """Everybody has read the log of the only room he has to its head, and has healed."""
-    for person in people:
-        await until(lambda p=person: len(list(p.rooms)) == 1)  # type: ignore[misc]
-    for _ in range(120):
-        await house.clock.advance(1.0)
-        if all(_is_quiet(house, person) for person in people):
-            return
-    raise AssertionError([(p.name, p.log.cursor, p.log.halt, p.log.outbox) for p in people])
-
-
-def _is_quiet(house: House, person: Person) -> bool:
-    if len(list(person.rooms)) != 1 or person.log.outbox or person.log.heal_first:
-        return False
-    return person.log.cursor == len(house.entries(person.log.group_id, person.account.device))
-
-
-async def waited(house: House, is_so: Callable[[], bool], most_s: int = 120) -> None:
-    """Lets time pass until it is so."""
-    for _ in range(most_s):
-        if is_so():
-            return
-        await house.clock.advance(1.0)
-    raise AssertionError("it did not become so")
-
-
-async def all_lost(house: House, people: list[Person]) -> None:
-    await waited(house, lambda: all(person.log.halt is Halt.LOST for person in people))
-
-
-async def all_moved(house: House, people: list[Person], old: bytes) -> None:
-    """Everybody is in one other group, and nothing is left of the old one."""
-    await waited(house, lambda: all(old not in person.rooms for person in people))
-    await settled(house, people)
-    assert len({person.log.group_id for person in people}) == 1
-
-
-def asking(person: Person, request: api.Request) -> "asyncio.Task[api.Result]":
-    return asyncio.create_task(person.ask(request))
-
-
-async def renewed(house: House, admin: Person) -> None:
-    await passing(house.clock, asking(admin, api.RenewRoom("ops")))
-
-
-async def say_in_turn(house: House, people: list[Person]) -> None:
-    """Each says a word, and all read all of them in one order."""
-    for person in people:
-        await person.say(f"{person.name} is here")
-        await settled(house, people)
-    words = [(await person.texts())[-len(people) :] for person in people]
-    assert words == [[f"{person.name} is here" for person in people]] * len(people)
-
-
-async def story(person: Person) -> list[str]:
-    """What the room's lines say of its going on."""
-    kinds = (Event.LOST, Event.FOUND, Event.STUCK, Event.SUCCESSOR, Event.MOVED)
-    return [event for event in await person.events() if event in kinds]
-
-
-async def last_line(person: Person) -> str:
-    return [message.text for message in await person.read() if message.kind == "line"][-1]
-
 
 # --- a restored server -------------------------------------------------------------------------
 
@@ -341,7 +270,7 @@ async def test_stuck_device_that_refuses_the_new_group_asks_to_be_let_in_anew(
             break_keys(bobb)
             carol.rooms.enqueue(carol.log.group_id, Change())
             await waited(house, lambda: bobb.log.halt is Halt.STUCK)
-            await _renew_with(alice, ["bobb", "eve"])
+            await renew_with(alice, ["bobb", "eve"])
             await waited(house, lambda: bobb.log.declined)
             await carol.say("carol stays too")  # which tells in which epoch
             await waited(house, lambda: bobb.log.halt is Halt.OPEN, most_s=300)
@@ -369,14 +298,6 @@ async def test_log_that_the_server_has_again_goes_on_without_a_successor(tmp_pat
 
 
 # --- stuck admins ------------------------------------------------------------------------------
-
-
-def break_keys(person: Person) -> None:
-    """From now on no path opens for it: stands for a committer that sealed it something else."""
-    log = person.log
-    keys = {x: Secret(bytes([x + 1]) * 32) for x in log.group.private_keys}
-    broken = replace(log, group=replace(log.group, private_keys=keys))
-    person.rooms._logs[log.group_id] = broken  # a broken committer is not at hand
 
 
 @asynchronous
@@ -431,7 +352,7 @@ async def test_group_with_a_stranger_in_it_is_refused_even_where_the_log_was_los
             await settled(house, people)
             await restore(house, copy)
             await all_lost(house, people)
-            await _renew_with(alice, ["bobb", "eve"])
+            await renew_with(alice, ["bobb", "eve"])
             await waited(house, lambda: old not in alice.rooms and bool(bobb.log.successor))
             await house.clock.advance(30.0)
             assert bobb.log.group_id == old
@@ -445,17 +366,6 @@ async def test_group_with_a_stranger_in_it_is_refused_even_where_the_log_was_los
             assert "coterie room follow ops --accept eve" in (error.hint or "")
 
 
-async def _renew_with(admin: Person, names: list[str]) -> None:
-    """By a client that does not ask who is in the room."""
-    running = admin.running
-    assert running is not None
-    newcomers: list[Newcomer] = []
-    for name in names:
-        given = await running.call(f.FetchKeyPackages(name), f.KeyPackages)
-        newcomers += running.people.newcomers(name, given, running.suite, running.now())
-    running.sync.follow(running.sync.succession.prepare(admin.log.group_id, newcomers))
-
-
 @asynchronous
 async def test_invitation_to_a_second_group_waits_unseen_until_a_successor_names_it(
     tmp_path: Path,
@@ -467,7 +377,7 @@ async def test_invitation_to_a_second_group_waits_unseen_until_a_successor_names
         old, running = alice.log.group_id, alice.running
         assert running is not None
         house.lie = _withholding_successors
-        await _renew_with(alice, ["bobb"])
+        await renew_with(alice, ["bobb"])
         await waited(house, lambda: bobb.rooms.has_held_welcome(old))
         await house.clock.advance(30.0)
         assert list(bobb.rooms) == [old]
@@ -518,7 +428,7 @@ async def test_no_more_invitations_are_held_than_could_be_right(tmp_path: Path) 
                 ids = number.to_bytes(16, "big")
                 store.hold_welcome(HeldWelcome(ids, ids, b"a" * 32, b"welcome"))
         house.lie = _withholding_successors
-        await _renew_with(alice, ["bobb"])
+        await renew_with(alice, ["bobb"])
         await waited(house, lambda: bool(bobb.notices))
         assert "welcome-held" in bobb.notices[-1]
         assert not bobb.rooms.has_held_welcome(old)

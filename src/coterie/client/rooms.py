@@ -439,7 +439,8 @@ class Rooms:
             self.on_row(row)
         self.on_step()
         is_ready = not is_shown and not new.outbox
-        if is_ready or (new.goes_on and not (old and old.goes_on)):
+        went = old.successor if old is not None and old.goes_on else b""
+        if is_ready or (new.goes_on and new.successor != went):
             self.on_succession()
         if new.halt in REJOINS and not was_outside:
             self.on_outside(new.group_id)

@@ -1,0 +1,260 @@
+"""What a person can say where a room cannot go on by itself: accept, choose and pass over, each by name."""
+
+import asyncio
+from pathlib import Path
+from secrets import token_bytes
+
+from msgspec import structs
+
+from coterie.client import api, successor
+from coterie.client import log as logs
+from coterie.client.happening import Event
+from coterie.client.intent import Change, Newcomer
+from coterie.client.log import Halt
+from coterie.client.position import Position
+from coterie.client.remedy import follow_command
+from coterie.client.succession import UNLISTED, WELCOME_WITHIN_S
+from coterie.errors import InvalidInput
+from coterie.wire import chain
+from coterie.wire import frames as f
+from tests.asynchronous import asynchronous
+from tests.client.going_on import (
+    all_lost,
+    all_moved,
+    asking,
+    last_line,
+    renew_with,
+    renewed,
+    room_in,
+    say_in_turn,
+    settled,
+    waited,
+)
+from tests.client.house import PARTS, House, Person, error_of, passing, until
+from tests.client.restoring import back_up, restore
+
+
+async def lost(house: House, people: list[Person], copy: Path) -> None:
+    """The server is as it was before the last word."""
+    await people[0].say("lost by the server")
+    await settled(house, people)
+    await restore(house, copy)
+    await all_lost(house, people)
+
+
+async def told(house: House, person: Person, request: api.Request) -> InvalidInput:
+    """What the request is refused with."""
+    error = await error_of(passing(house.clock, asking(person, request)))
+    assert isinstance(error, InvalidInput)
+    return error
+
+
+# --- accepting ---------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_who_is_strange_in_the_new_group_can_be_accepted_by_name_and_nobody_else(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        eve = house.person("eve")
+        async with eve.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages, "eve")) == PARTS)
+            old = alice.log.group_id
+            await lost(house, people, back_up(house))
+            await renew_with(alice, ["bobb", "eve"])
+            await waited(house, lambda: bobb.log.declined if old in bobb.rooms else False)
+            command = "`coterie room follow ops --accept eve`"
+            assert command in await last_line(bobb)
+            assert command in (await bobb.room()).reason
+            for accept in ((), ("carol",), ("admin:eve",)):
+                error = await told(house, bobb, api.FollowRoom("ops", accept=accept))
+                assert "eve, who is not in it" in str(error)
+                assert command in (error.hint or "")
+                assert bobb.log.group_id == old
+            await passing(house.clock, asking(bobb, api.FollowRoom("ops", accept=("eve",))))
+            await all_moved(house, [alice, bobb, eve], old)
+            await say_in_turn(house, [alice, bobb, eve])
+
+
+@asynchronous
+async def test_another_admin_is_accepted_apart_from_being_a_member(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, bobb, carol = people
+        old, running = alice.log.group_id, alice.running
+        assert running is not None
+        await lost(house, people, back_up(house))
+        state = logs.state(alice.log)
+        both = structs.replace(state, admins=(*state.admins, carol.account.account_public_key))
+        adds: list[Newcomer] = []
+        for name in ("bobb", "carol"):
+            given = await running.call(f.FetchKeyPackages(name), f.KeyPackages)
+            adds += running.people.newcomers(name, given, running.suite, running.now())
+        running.sync.follow(running.sync.succession.moves.prepare(both, [Change(adds=tuple(adds))]))
+        await waited(house, lambda: old not in alice.rooms and bobb.log.declined)
+        error = await told(house, bobb, api.FollowRoom("ops", accept=("carol",)))
+        assert "carol as an admin" in str(error)
+        accept = api.FollowRoom("ops", accept=("admin:carol",))
+        await passing(house.clock, asking(bobb, accept))
+        await passing(house.clock, asking(carol, accept))
+        await all_moved(house, people, old)
+
+
+@asynchronous
+async def test_a_rooms_name_runs_nothing_in_the_shell_into_which_its_command_is_pasted(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        await people[0].create(room="x; rm -rf ~")
+        log = next(
+            people[0].rooms.log(group_id)
+            for group_id in people[0].rooms
+            if logs.state(people[0].rooms.log(group_id)).name != "ops"
+        )
+        assert follow_command(log) == "coterie room follow 'x; rm -rf ~'"
+        assert house.connections
+
+
+# --- choosing another admin's ------------------------------------------------------------------
+
+
+def post_successor(house: House, person: Person, group_id: bytes) -> None:
+    """Past the person's own client, which would make the group first."""
+    log, message_id = person.log, token_bytes(16)
+    shared, device = house.shared, person.account.device
+    seen, _ = shared.store.reading.subscribe(log.group_id, device, 0, chain.first(log.group_id))
+    assert isinstance(seen, f.Subscribed)
+    body = successor.encode(log.group, group_id, Position(message_id, log.cursor, log.chain))
+    post = f.Post(log.group_id, f.Kind.SUCCESSOR, message_id, seen.count + 1, seen.head, body)
+    answer = shared.store.do(lambda t: t.logs.post(post, device), house.clock.now())
+    assert isinstance(answer, f.Accepted)
+
+
+@asynchronous
+async def test_room_that_a_hostile_admins_successor_wedged_goes_on_in_another_admins(
+    tmp_path: Path,
+) -> None:
+    """Mallory's comes first, and names a group into which nobody is let."""
+    async with room_in(tmp_path, "alice", "bobb", "mallory") as (house, people):
+        alice, bobb, mallory = people
+        await passing(house.clock, asking(alice, api.SetAdmin("ops", "mallory")))
+        await settled(house, people)
+        old = alice.log.group_id
+        await lost(house, people, back_up(house))
+        post_successor(house, mallory, b"N" * 16)
+        for person in (alice, bobb):
+            house.cut(person.name)
+        await waited(house, lambda: all(p.log.successor_by == "mallory" for p in (alice, bobb)))
+
+        instead = api.RenewRoom("ops", instead_of="mallory")
+        assert "mallory made a new group" in str(await told(house, alice, instead))  # too early
+        await house.clock.advance(WELCOME_WITHIN_S)
+        error = await told(house, alice, api.RenewRoom("ops"))
+        assert "`coterie room renew ops --instead-of mallory`" in (error.hint or "")
+        await passing(house.clock, asking(alice, instead))
+        assert old not in alice.rooms
+
+        await waited(house, lambda: bool(bobb.log.rivals), most_s=700)
+        assert "nobody goes there unasked" in await last_line(bobb)
+        await house.clock.advance(60.0)
+        assert bobb.log.group_id == old
+        error = await told(house, bobb, api.FollowRoom("ops", made_by="carol"))
+        assert "carol made no new group" in str(error)
+        await passing(house.clock, asking(bobb, api.FollowRoom("ops", made_by="alice")))
+        await all_moved(house, [alice, bobb], old)
+        await say_in_turn(house, [alice, bobb])
+
+
+@asynchronous
+async def test_a_later_new_group_cannot_be_chosen_while_the_first_one_holds(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, bobb, carol = people
+        await passing(house.clock, asking(alice, api.SetAdmin("ops", "bobb")))
+        await settled(house, people)
+        old = alice.log.group_id
+        await renew_with(alice, ["bobb", "carol"])
+        await waited(house, lambda: bool(carol.log.successor) and bool(bobb.log.successor))
+        assert bobb.running is not None
+        bobb.running.sync.succession.moves.announce(old, b"N" * 16)
+        await waited(house, lambda: bool(carol.log.rivals))
+        error = await told(house, carol, api.FollowRoom("ops", made_by="bobb"))
+        assert "alice made the first one, which holds" in str(error)
+        await passing(house.clock, asking(carol, api.FollowRoom("ops")))
+        assert old not in carol.rooms
+
+
+# --- who was out -------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_who_was_removed_before_and_is_let_into_the_new_group_goes_there_by_his_word(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, _, carol = people
+        await passing(house.clock, asking(alice, api.RemoveMember("ops", "carol")))
+        await waited(house, lambda: carol.log.halt is Halt.REMOVED)
+        others, old = people[:2], alice.log.group_id
+        await settled(house, others)
+        await lost(house, others, back_up(house))
+        await renewed(house, alice)
+        await all_moved(house, others, old)
+        await passing(house.clock, asking(alice, api.AddMembers("ops", ("carol",))))
+        await waited(house, lambda: carol.rooms.has_held_welcome(old))
+        assert carol.log.group_id == old
+        lines = [m.text for m in await carol.read() if m.event == Event.SUCCESSOR]
+        assert "with alice, bobb, carol: `coterie room follow ops --made-by alice`" in lines[-1]
+        assert "coterie room follow ops" in (await carol.room()).reason
+        await passing(house.clock, asking(carol, api.FollowRoom("ops")))
+        await all_moved(house, people, old)
+        await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_admin_who_came_in_with_what_was_lost_is_told_that_another_must_renew(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice") as (house, people):
+        alice = people[0]
+        bobb, old = house.person("bobb"), alice.log.group_id
+        async with bobb.online():
+            await until(lambda: len(house.asked(f.UploadKeyPackages, "bobb")) == PARTS)
+            copy = back_up(house)
+            await passing(house.clock, asking(alice, api.AddMembers("ops", ("bobb",))))
+            both = [alice, bobb]
+            await settled(house, both)
+            await passing(house.clock, asking(alice, api.SetAdmin("ops", "bobb")))
+            await settled(house, both)
+            await restore(house, copy)
+            await all_lost(house, both)
+            error = await told(house, bobb, api.RenewRoom("ops"))
+            assert str(error) == UNLISTED
+            assert "an admin who was in the room" in (error.hint or "")
+            assert not bobb.rooms.prepared()
+            await renewed(house, alice)
+            await all_moved(house, both, old)
+            await say_in_turn(house, both)
+
+
+# --- at once -----------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_room_that_an_answer_showed_to_be_lost_is_renewed_on_the_same_connection(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        old, connections = alice.log.group_id, len(house.connections)
+        house.lies_to("alice", f.Post, f.Ahead(0))
+        said = asyncio.create_task(alice.ask(api.SendText("ops", "waits", wait=False)))
+        await waited(house, lambda: alice.log.halt is Halt.LOST)
+        await said
+        house.tells_the_truth()
+        await renewed(house, alice)
+        assert old not in alice.rooms
+        assert len(house.connections) == connections
+        await passing(house.clock, asking(bobb, api.FollowRoom("ops")))
+        await all_moved(house, people, old)
+        assert await bobb.texts() == ["waits"]
