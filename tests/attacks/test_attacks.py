@@ -38,8 +38,8 @@ def test_plain_chat_falls_to(name: str) -> None:
 
 def test_result_is_told_as_it_is() -> None:
     shown: list[Result] = []
-    assert not run(["won", "failed"], Target.COTERIE, shown.append, LOSING)
-    won, failed = shown
+    won, failed = run(["won", "failed"], Target.COTERIE, shown.append, LOSING)
+    assert shown == [won, failed]
     assert (won.holds, won.claim, won.fact) == (False, "COTERIE DID NOT HOLD", "he got everything")
     assert failed.fact == "it could not be carried out: nothing listens"
     assert json.loads(json.dumps(won.as_json()))["steps"] == [

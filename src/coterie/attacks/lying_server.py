@@ -165,8 +165,8 @@ async def add_device(folder: Path) -> Result:
     """A device of the operator's own: on the room's delivery list, and on alice's list of devices."""
     result = Result("add-device", Target.COTERIE)
     result.mechanism = (
-        "the members commit who is in a group, not the server; and the account key, which is pinned, signs the list "
-        "of an account's devices"
+        "MLS, where the members commit who is in a group, and not the server; and by the pinned account key, which "
+        "signs the list of an account's devices"
     )
     async with open_scene(folder) as scene:
         server, bobb = scene.copies("listed")

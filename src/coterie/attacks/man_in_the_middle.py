@@ -78,8 +78,22 @@ class ManInTheMiddle:
     async def _pass_on(
         self, source: Streams, opened: Channel, target: Streams, sealed: Channel
     ) -> None:
-        """Opens each record with one key, looks, and seals it with the other."""
-        while data := await source[0].read(CHUNK):
+        """Opens each record with one key, looks, and seals it with the other. Until one side has ended."""
+        try:
+            await self._open_and_seal(source[0], opened, target[1], sealed)
+        except ConnectionError:
+            pass  # cut, which ends the other side too
+        finally:
+            target[1].close()
+
+    async def _open_and_seal(
+        self,
+        source: asyncio.StreamReader,
+        opened: Channel,
+        target: asyncio.StreamWriter,
+        sealed: Channel,
+    ) -> None:
+        while data := await source.read(CHUNK):
             opened.receive_data(data)
             while (event := opened.next_event()) is not None:
                 if isinstance(event, DataReceived):
@@ -88,8 +102,7 @@ class ManInTheMiddle:
                 elif isinstance(event, CloseReceived):
                     sealed.close()
                     break
-            target[1].write(sealed.data_to_send())
-        target[1].close()
+            target.write(sealed.data_to_send())
 
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:

@@ -1,6 +1,5 @@
 """Runs attacks, each in a folder of its own that is gone afterwards."""
 
-import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib import import_module
@@ -9,6 +8,7 @@ from typing import Any
 
 from coterie.attacks.result import Result, Target
 from coterie.attacks.table import ATTACKS, PLAIN, Attack
+from coterie.demo.run_to_end import run_to_end
 from coterie.errors import CoterieError
 
 
@@ -17,14 +17,14 @@ def run(
     target: Target,
     show: Callable[[Result], object],
     attacks: Mapping[str, Attack] = ATTACKS,
-) -> bool:
-    """Whether all turned out as promised; each is shown as it ends."""
-    all_hold = True
+) -> list[Result]:
+    """What came of them, in order; each is shown as it ends."""
+    results = []
     for name in names:
         result = attack(name, attacks[name], target)
         show(result)
-        all_hold = all_hold and result.holds
-    return all_hold
+        results.append(result)
+    return results
 
 
 def attack(name: str, found: Attack, target: Target) -> Result:
@@ -33,7 +33,7 @@ def attack(name: str, found: Attack, target: Target) -> Result:
     function: Callable[[Path], Coroutine[Any, Any, Result]] = getattr(module, found.function)
     with tempfile.TemporaryDirectory(prefix="coterie-attack-") as folder:
         try:
-            return asyncio.run(function(Path(folder)))
+            return run_to_end(function(Path(folder)))
         except CoterieError as error:
             objection = f"it could not be carried out: {error}"
             return Result(name, target, objections=[objection])

@@ -2,6 +2,7 @@
 # imports wait for the command to run, so that --help stays quick
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -60,7 +61,11 @@ def command(invocation: Invocation, name: str | None, against: str, is_list: boo
         else:
             _show(look, result)
 
-    if not run(names, Target(against), show):
+    began = time.monotonic()
+    results = run(names, Target(against), show)
+    if len(results) > 1:
+        look.verdict(results, time.monotonic() - began)
+    if not all(result.holds for result in results):
         raise click.exceptions.Exit(1)
 
 

@@ -1,24 +1,22 @@
 """A demo from its first line to its last: the story, then the proofs, then what is left of it."""
 
 import asyncio
-import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from coterie.demo import inspection, network_attacks, operator_attacks, proofs, story
 from coterie.demo.look import Look
 from coterie.demo.outcome import Outcome
 from coterie.demo.proofs import Delivery, Proof
+from coterie.demo.run_to_end import run_to_end
 from coterie.demo.stage import open_stage
 from coterie.demo.story import Story
 from coterie.errors import CoterieError, StorageError
-
-T = TypeVar("T")
 
 NEXT = [
     ("serve", "a server of your own; it prints an invite"),
@@ -35,7 +33,7 @@ def run(look: Look, kept: Path | None, program: str) -> Outcome:
     """
     began = time.monotonic()
     with _folder(kept) as folder:
-        told, judged = _run_to_end(_play(folder, look))
+        told, judged = run_to_end(_play(folder, look))
         go_on: list[tuple[str, str]] = []
         if kept is not None:
             # Here alone, for the client that it brings in: the others are processes of their own.
@@ -76,21 +74,6 @@ def _folder(kept: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="coterie-demo-") as temporary:
         yield Path(temporary)
-
-
-def _run_to_end(play: Coroutine[Any, Any, T]) -> T:
-    """What ``play`` gives. Ended by SIGTERM, or with its terminal, it cleans up as after Ctrl+C."""
-
-    async def interruptible() -> T:
-        task = asyncio.create_task(play)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        return await task
-
-    try:
-        return asyncio.run(interruptible())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
 
 
 async def _play(folder: Path, look: Look) -> tuple[Story, list[Proof]]:
