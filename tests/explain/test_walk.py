@@ -175,6 +175,8 @@ def test_diagram_has_an_arrow_for_each_message_and_stays_in_its_frame() -> None:
     messages = [step for chapter in WALK for step in chapter.steps if step.to is not None]
     assert len(arrows) == len(messages) > 10
     _, _, width, height = map(float, (svg.get("viewBox") or "").split())
+    labels = [text.text or "" for text in svg.iter("text")]
+    assert max(map(len, labels)) <= 4 + 36, "it would not fit into its box"
     for element in svg.iter():
         for name, most in (("x", width), ("x1", width), ("x2", width), ("y", height)):
             assert 0 <= float(element.get(name, "0")) <= most

@@ -63,7 +63,7 @@ def shake_hands(ring: KeyRing, static: KeyPair, server_id: bytes) -> tuple[Line,
             tuple(servers_keys),
         ),
         Step(
-            "alice's client compares the server's key with the one that it holds",
+            "alice's client checks the server's key by its pin",
             Who.ALICE,
             "The SHA-256 of the static public value must be the fingerprint from the invite, else the connection ends "
             "here, and nothing has been said. Then both sides have the same two keys, one for each direction, and the "

@@ -7,7 +7,7 @@ from coterie.explain.step import Key, Part, Step, Walk, Who
 
 WIDTH, ROW, TOP, ACTOR_HEIGHT = 960, 54, 16, 34  # pixels of the diagram
 COLUMNS = {Who.ALICE: 150, Who.SERVER: 480, Who.BOBB: 810}  # where each one's line stands
-NOTE_WIDTH = 292
+NOTE_WIDTH = 292  # room for 36 characters behind a number
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --dim: #5c6670; --line: #b9c2cb; --paper: #fff; --mark: #0b6e66;
@@ -97,12 +97,7 @@ def _note(number: str, step: Step, y: int) -> Iterator[str]:
     yield (
         f'<rect class="note" x="{x - NOTE_WIDTH // 2}" y="{y - 20}" width="{NOTE_WIDTH}" height="30" rx="4"/>'
     )
-    yield f'<text x="{x}" y="{y}">{number} {escape(_shortened(words))}</text>'
-
-
-def _shortened(words: str) -> str:
-    most = NOTE_WIDTH // 8
-    return words if len(words) <= most else words[: most - 1].rsplit(" ", 1)[0].rstrip(",") + " …"
+    yield f'<text x="{x}" y="{y}">{number} {escape(words)}</text>'
 
 
 # --- the text ------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def _by_password(
             tuple(servers_keys),
         ),
         Step(
-            "alice's client stretches the password, and checks the server",
+            "alice's client stretches the password",
             Who.ALICE,
             "It takes the blinding away, runs Argon2id (64 MiB, 3 passes; the numbers are fixed, so that no server can "
             "lower them), and gets the key that opens the envelope. With it comes her private key for this server. If "
