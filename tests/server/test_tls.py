@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from coterie.client.link import Link
 from coterie.client.tls import CertificateRefused, context_for
-from coterie.errors import RemoteProtocolError, Unavailable
+from coterie.errors import CoterieError, RemoteProtocolError, Unavailable
 from coterie.server.certificate import Certificate
 from coterie.server.limits import Limits
 from coterie.server.peer import Peer
@@ -122,6 +123,28 @@ async def test_certificate_that_is_replaced_is_shown_to_who_comes_and_cuts_off_n
         await connection.renew()
         server.address = Address(server.address.host, server.address.port, Trust(stranger.own.pem))
         assert (await server.connect()).is_open
+
+
+@asynchronous
+async def test_client_goes_on_trying_until_the_certificate_is_right(tmp_path: Path) -> None:
+    """A renewal that came late ended every client that was online, until somebody started it again."""
+    async with tls_serving(tmp_path) as server:
+        enrolled = await server.join("anna")
+        AUTHORITY.issue(from_day=-9, until_day=-1).write(tmp_path)
+        refused: asyncio.Queue[CoterieError] = asyncio.Queue()
+        async with Link(
+            server.address,
+            server.fingerprint,
+            enrolled.identity,
+            server.seams,
+            on_disconnected=refused.put_nowait,
+        ) as link:
+            error = await refused.get()
+            assert isinstance(error, CertificateRefused)
+            assert "has expired" in str(error)
+            AUTHORITY.issue().write(tmp_path)
+            link.hurry()
+            assert (await link.connected()).is_open
 
 
 # --- strangers -----------------------------------------------------------------------------------

@@ -48,8 +48,14 @@ def test_pin_is_of_the_key_and_not_of_the_certificate() -> None:
     assert first.der != ISSUED.der
     assert first.pin == ISSUED.pin
     assert second.pin != ISSUED.pin
-    with pytest.raises(ValueError, match="error parsing"):
-        pin_of(b"no certificate")
+
+
+def test_what_is_no_certificate_or_has_a_key_of_an_unknown_kind_has_no_pin() -> None:
+    curve, none = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d03017f")
+    assert curve in ISSUED.der
+    for der in (b"no certificate", ISSUED.der.replace(curve, none)):
+        with pytest.raises(ValueError, match=r"error parsing|not supported"):
+            pin_of(der)
 
 
 @pytest.mark.skipif(which("openssl") is None, reason="needs the program openssl")

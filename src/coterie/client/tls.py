@@ -54,7 +54,7 @@ def context_for(trust: Trust) -> ssl.SSLContext:
 def check(address: Address, trust: Trust, tls: ssl.SSLObject) -> None:
     """After the handshake, what OpenSSL does not look at. Raises CertificateRefused, Unavailable."""
     if trust.pins:
-        pin = pin_of(tls.getpeercert(binary_form=True) or b"")
+        pin = _pin(address, tls)
         if pin not in trust.pins:
             pinned = " or ".join(map(show_pin, trust.pins))
             raise CertificateRefused(
@@ -67,6 +67,16 @@ def check(address: Address, trust: Trust, tls: ssl.SSLObject) -> None:
             f"{address} speaks TLS, but not for Coterie",
             hint=f"check host and port; a proxy in front of the server must offer {ALPN} by ALPN",
         )
+
+
+def _pin(address: Address, tls: ssl.SSLObject) -> bytes:
+    try:
+        return pin_of(tls.getpeercert(binary_form=True) or b"")
+    except ValueError as error:
+        raise CertificateRefused(
+            f"the certificate of {address} has a key of an unknown kind, and not the pinned one",
+            hint="ask the operator what the server's certificate is",
+        ) from error
 
 
 def refusal(address: Address, error: ssl.SSLError) -> Unavailable:

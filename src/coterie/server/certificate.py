@@ -19,7 +19,6 @@ log = get_logger()
 class _Loaded:
     context: ssl.SSLContext
     pin: bytes
-    valid_until: datetime
 
 
 class Certificate:
@@ -58,7 +57,7 @@ class Certificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.set_alpn_protocols([ALPN])
         context.num_tickets = 0  # nobody resumes: each connection sees the certificate of its time
-        leaf = self._read_leaf()
+        pin, until = self._read_chain()
         _read(self._key)
         try:
             context.load_cert_chain(self._chain, self._key, self._refuse_passphrase)
@@ -69,15 +68,16 @@ class Certificate:
             raise StorageError(f"{self._key} holds no private key for TLS: {reason}") from error
         except OSError as error:
             raise StorageError(f"{self._key} cannot be read: {error.strerror}") from error
-        pin, until = pin_of(leaf.public_bytes(Encoding.DER)), leaf.not_valid_after_utc
         log.info("certificate-loaded", pin=show_pin(pin), valid_until=until.isoformat())
         if until < datetime.now(UTC):
             log.warning("certificate-expired", valid_until=until.isoformat())
-        return _Loaded(context, pin, until)
+        return _Loaded(context, pin)
 
-    def _read_leaf(self) -> x509.Certificate:
+    def _read_chain(self) -> tuple[bytes, datetime]:
+        """Pin and end of the first certificate, which is the server's."""
         try:
-            return x509.load_pem_x509_certificates(_read(self._chain))[0]
+            first = x509.load_pem_x509_certificates(_read(self._chain))[0]
+            return pin_of(first.public_bytes(Encoding.DER)), first.not_valid_after_utc
         except ValueError as error:
             raise StorageError(f"{self._chain} holds no certificate in PEM") from error
 

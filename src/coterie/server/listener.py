@@ -2,19 +2,22 @@
 
 import asyncio
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from coterie.server import limits
 from coterie.server.attempts import network_of
-from coterie.server.certificate import Certificate
 from coterie.server.peer import Peer
 from coterie.server.session import House
 from coterie.server.tls import TlsLayer
+
+if TYPE_CHECKING:
+    from coterie.server.certificate import Certificate
 
 
 class Listener:
     """All connections of a server, within TLS where there is a certificate."""
 
-    def __init__(self, house: House, certificate: Certificate | None = None) -> None:
+    def __init__(self, house: House, certificate: "Certificate | None" = None) -> None:
         self.house = house
         self._certificate = certificate
         self.peers: set[Peer] = set()

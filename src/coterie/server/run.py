@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coterie.errors import StorageError, Unavailable
 from coterie.logs import get_logger
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
-from coterie.server.certificate import Certificate
 from coterie.server.config import Config
 from coterie.server.folder import data_folder, is_data_folder
 from coterie.server.keys import Keys
@@ -27,6 +27,9 @@ from coterie.server.writer import Writer
 from coterie.wire.invite import Address, Invite, decode_address
 from coterie.wire.limits import TOKEN_SIZE
 from coterie.wire.tls import Trust
+
+if TYPE_CHECKING:
+    from coterie.server.certificate import Certificate
 
 log = get_logger()
 
@@ -85,7 +88,7 @@ async def _serve(
     config: Config,
     keys: Keys,
     store: Store,
-    certificate: Certificate | None,
+    certificate: "Certificate | None",
     ready: Callable[[Ready], None],
 ) -> None:
     async with (
@@ -178,9 +181,11 @@ async def _tidying(store: Store, writing: Threads) -> AsyncIterator[None]:
         task.cancel()
 
 
-def _certificate(config: Config) -> Certificate | None:
+def _certificate(config: Config) -> "Certificate | None":
     if config.tls_cert is None or config.tls_key is None:
         return None
+    from coterie.server.certificate import Certificate  # noqa: PLC0415  # most servers have none
+
     return Certificate(config.tls_cert, config.tls_key)
 
 

@@ -16,7 +16,7 @@ from coterie.wire.tls import ALPN
 
 log = get_logger()
 
-READ_SIZE = 256 * 2**10  # bytes given to the peer at once, as asyncio reads from a socket
+READ_SIZE = 2**14  # bytes of the largest record: no read gives more
 NO_TLS = b"\x15\x03\x03\x00\x02\x02\x46"  # a fatal alert, "protocol_version": RFC 8446 section 6
 
 

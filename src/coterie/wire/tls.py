@@ -36,14 +36,18 @@ class Trust:
 
 
 def pin_of(certificate: bytes) -> bytes:
-    """32 bytes: that of a certificate in DER. Raises ValueError where it is none."""
+    """32 bytes: that of a certificate in DER. Raises ValueError where it is none, or its key of an unknown kind."""
     from cryptography import x509  # noqa: PLC0415  # few connections need it
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
         Encoding,
         PublicFormat,
     )
 
-    key = x509.load_der_x509_certificate(certificate).public_key()
+    try:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
     encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(encoded).digest()
 
