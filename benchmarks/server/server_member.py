@@ -6,6 +6,7 @@ of its room who has read all of them, entry by entry.
 
 import asyncio
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from data import DEVICE_KEY, Seat, group_id
@@ -55,7 +56,7 @@ class ServerMember(asyncio.Protocol):
         self.walker: RecordWalker | None = None
         self.room = Room(0)
         self.count = 0  # of its last post
-        self._asked: asyncio.Future[f.ReplyBody] | None = None
+        self._asked: deque[asyncio.Future[f.ReplyBody]] = deque()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # --- up to the subscription ------------------------------------------------------------------
@@ -67,8 +68,8 @@ class ServerMember(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         error = ConnectionError(f"{self.seat.name} was cut off")
-        for waiting in (self._asked, self._ready):
-            if waiting is not None and not waiting.done():
+        for waiting in (*self._asked, self._ready):
+            if not waiting.done():
                 waiting.set_exception(error)
 
     async def enter(self) -> None:
@@ -89,10 +90,11 @@ class ServerMember(asyncio.Protocol):
             self.walker, self._channel = RecordWalker(), None
 
     async def ask(self, body: f.RequestBody) -> f.ReplyBody:
-        """The answer; one at a time."""
-        self._asked = asyncio.get_running_loop().create_future()
+        """The answer. Several may be under way, of a kind that is answered in order."""
+        asked: asyncio.Future[f.ReplyBody] = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
         self._send(stream.encode_frame(f.Request(0, body)))
-        return await self._asked
+        return await asked
 
     # --- under load ------------------------------------------------------------------------------
 
@@ -153,8 +155,8 @@ class ServerMember(asyncio.Protocol):
             return 0
         if isinstance(frame.body, f.Accepted):
             return 1
-        assert self._asked is not None, frame
-        self._asked.set_result(frame.body)
+        assert self._asked, frame
+        self._asked.popleft().set_result(frame.body)
         return 0
 
     def _send(self, data: bytes) -> None:

@@ -37,6 +37,7 @@ from coterie.server.session import Session
 from coterie.wire import frames as f
 from coterie.wire.invite import Invite
 from coterie.wire.signed import open_certificate, open_device_list
+from tests.decoded import decoded
 from tests.fakes import ADDRESS, FakeClock, FakeNetwork, FakeServer, InlineThreads, fake_seams
 from tests.server.world import make_house
 
@@ -81,7 +82,7 @@ class HouseServer(FakeServer):
         body = request.body
         self._house.requests.append((self.name, body))
         lie = self._house.lie(body, self.name)
-        reply = lie if lie is not None else await self._session.answer(body)
+        reply = lie if lie is not None else decoded(await self._session.answer(body))
         await self._house.gate(body, self.name)
         given = self._house.twist(body, reply)
         if given is not None and not self.is_lost:

@@ -18,6 +18,7 @@ from coterie.wire.signed import (
     sign_certificate,
     sign_device_list,
 )
+from tests.decoded import decoded
 
 NOW = 1_800_000_000.0
 TOKEN = b"t" * 16
@@ -152,7 +153,7 @@ def entries(store: Store, device: Device, after: int = 0) -> tuple[f.Entry, ...]
     """What the device may read of ``GROUP``."""
     found: list[f.Entry] = []
     while True:
-        answer = store.reading.entries(GROUP, device.device, after, 1000)
+        answer = decoded(store.reading.entries(GROUP, device.device, after, 1000))
         assert isinstance(answer, f.Entries), answer
         if not answer.entries:
             return tuple(found)

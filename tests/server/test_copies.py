@@ -19,6 +19,7 @@ from coterie.server.restore import restore
 from coterie.server.store import Store
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
+from tests.decoded import decoded
 from tests.server.process import ServerProcess, running
 from tests.server.test_run import GROUP, Talker, assert_kept
 
@@ -53,7 +54,7 @@ def log_of(folder: Path, device: bytes) -> list[f.Entry]:
     found: list[f.Entry] = []
     with closing(Store.open(folder)) as store:
         while True:
-            answer = store.reading.entries(GROUP, device, len(found), 1000)
+            answer = decoded(store.reading.entries(GROUP, device, len(found), 1000))
             assert isinstance(answer, f.Entries)
             if not answer.entries:
                 return found

@@ -11,6 +11,7 @@ from coterie.server.limits import Limits
 from coterie.server.store import Store
 from coterie.wire import chain
 from coterie.wire import frames as f
+from tests.decoded import decoded
 from tests.server.people import (
     GROUP,
     NOW,
@@ -118,7 +119,7 @@ def test_device_that_was_taken_off_reads_up_to_there_and_posts_no_more(
     done = store.batch([anna.job(anna.post(f.Kind.COMMIT, after=1, change=off))], NOW)
     assert done.news.taken_off == {(GROUP, ben.device.device): 2}
     anna.accepted(anna.post(after=2))
-    found = store.reading.entries(GROUP, ben.device.device, 0, 10)
+    found = decoded(store.reading.entries(GROUP, ben.device.device, 0, 10))
     assert isinstance(found, f.Entries)
     assert ([entry.seq for entry in found.entries], found.head) == ([1, 2], 2)
     refused = ben.send(ben.post(after=2))

@@ -6,6 +6,7 @@ from coterie.server.store import Store
 from coterie.server.writing import Transaction
 from coterie.wire import chain, limits
 from coterie.wire import frames as f
+from tests.decoded import decoded
 from tests.server.people import (
     GROUP,
     NOW,
@@ -39,14 +40,14 @@ def test_long_log_is_read_in_steps(store: Store, anna: Writer) -> None:
         anna.accepted(anna.post(large, after=after, body=bytes(3 * 2**20)))
     steps, cursor = [], 0
     while cursor < 3:
-        found = store.reading.entries(GROUP, anna.device.device, cursor, 1000)
+        found = decoded(store.reading.entries(GROUP, anna.device.device, cursor, 1000))
         assert isinstance(found, f.Entries)
         assert found.head == 3
         steps.append(len(found.entries))
         cursor = found.entries[-1].seq
     assert steps == [1, 1, 1]
     beyond = store.reading.entries(GROUP, anna.device.device, 2**63 - 1, 1000)
-    assert beyond == f.Entries((), 3)
+    assert decoded(beyond) == f.Entries((), 3)
 
 
 def test_welcome_is_stored_once_and_goes_when_every_inbox_has_taken_it(

@@ -29,6 +29,7 @@ from coterie.wire import chain
 from coterie.wire import frames as f
 from coterie.wire.invite import Address, Invite
 from tests.asynchronous import asynchronous
+from tests.decoded import decoded
 from tests.fakes import FakeClock, InlineThreads, settle
 from tests.server.people import GROUP, Device, Person, count
 from tests.server.statements import statements
@@ -99,7 +100,7 @@ class Client:
         self.session.handshake_hash = HASH
 
     async def ask(self, body: f.RequestBody) -> f.ReplyBody:
-        return self.session.admit(body) or await self.session.answer(body)
+        return self.session.admit(body) or decoded(await self.session.answer(body))
 
     async def greet(self) -> "Client":
         assert isinstance(await self.ask(f.Hello((1,))), f.HelloReply)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from coterie.errors import LocalProtocolError, RemoteProtocolError
 from coterie.wire import limits
-from coterie.wire.frames import Kind, Ping, Post, Request
-from coterie.wire.stream import encode_frame, requests
+from coterie.wire.frames import Entries, Entry, Kind, Ping, Post, Reply, Request
+from coterie.wire.stream import encode_entries, encode_frame, encode_reply, requests
 from tests.wire.made import values
 
 
@@ -24,6 +24,19 @@ def test_frames_come_out_in_order_however_the_bytes_are_cut(
             received.append(frame)
     assert received == sent
     assert decoder.is_empty
+
+
+@given(st.lists(values(Entry), max_size=20), st.integers(0, 2**63 - 1))
+def test_entries_encoded_one_by_one_are_the_same_bytes(entries: list[Entry], head: int) -> None:
+    encoded = encode_reply(1, encode_entries(entries, head))
+    assert encoded == encode_frame(Reply(1, Entries(tuple(entries), head)))
+
+
+def test_page_of_the_most_entries_is_the_same_bytes() -> None:
+    entry = Entry(1, Kind.MESSAGE, b"d" * 16, b"m" * 16, b"body")
+    for count in (15, 16, limits.MAX_FETCH_ENTRIES):
+        encoded = encode_reply(1, encode_entries([entry] * count, count))
+        assert encoded == encode_frame(Reply(1, Entries((entry,) * count, count)))
 
 
 def test_half_a_frame_waits_for_the_rest() -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -133,7 +133,12 @@ def _prepare(connection: sqlite3.Connection, _: object) -> None:
 def _begin(connection: Connection) -> None:
     """Who will write says so at once: a lock that is taken later can fail."""
     is_reading = connection.get_execution_options().get("is_reading")
-    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+    driver(connection).execute("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own, for what every post and every page needs: SQLAlchemy adds some 20 us to a statement."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def revision_of(path: Path) -> str | None:

@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from coterie.server import database
+
 Row = tuple[Any, ...]
 SQLITE = "sqlite"  # the dialect
 _SIZES = (1, 8, 64)  # keys of one query: few texts, so that the driver keeps them prepared
@@ -64,7 +66,7 @@ class Write(_Statement):
         """Once for each row; one round trip."""
         driver = self._driver(connection.dialect)
         if connection.dialect.name == SQLITE:
-            _sqlite(connection).executemany(driver.text, rows)
+            database.driver(connection).executemany(driver.text, rows)
         else:
             connection.exec_driver_sql(driver.text, list(map(driver.parameters, rows)))
 
@@ -145,14 +147,8 @@ class Lookup:
 
 def _run(connection: Connection, driver: _Driver, row: Row) -> Iterable[Row]:
     if connection.dialect.name == SQLITE:
-        found: Iterable[Row] = _sqlite(connection).execute(driver.text, row)
-        return found
+        return database.driver(connection).execute(driver.text, row)
     return connection.exec_driver_sql(driver.text, driver.parameters(row))
-
-
-def _sqlite(connection: Connection) -> Any:
-    """The ``sqlite3.Connection``."""
-    return connection.connection.driver_connection
 
 
 def _compiled(statement: Any, dialect: Dialect) -> SQLCompiler:

@@ -41,12 +41,12 @@ from coterie.wire.frames import (
     FetchInbox,
     FetchKeyPackages,
     Post,
-    Reply,
     ReplyBody,
     Request,
     Subscribe,
 )
 from coterie.wire.limits import MAX_FRAME, MAX_FRAME_BEFORE_LOGIN, MAX_IN_FLIGHT
+from coterie.wire.stream import EncodedEntries
 
 if TYPE_CHECKING:
     from coterie.server.seams import Timer
@@ -441,7 +441,7 @@ class Peer(asyncio.Protocol):
         self, request: Request, began: float, size: int, refused: Failed | None
     ) -> None:
         if refused is not None:
-            reply: ReplyBody = refused
+            reply: ReplyBody | EncodedEntries = refused
         elif isinstance(request.body, _BULK):
             async with self._bulk:
                 await self._writable.wait()
@@ -460,10 +460,12 @@ class Peer(asyncio.Protocol):
             log.exception("connection-failed", connection=self.number)
             self.drop("a bug of the server's")
 
-    def _reply(self, request: Request, reply: ReplyBody, began: float, size: int) -> None:
+    def _reply(
+        self, request: Request, reply: ReplyBody | EncodedEntries, began: float, size: int
+    ) -> None:
         if self._stage not in (Stage.OPEN, Stage.FINISHING):
             return
-        frame = stream.encode_frame(Reply(request.id, reply))
+        frame = stream.encode_reply(request.id, reply)
         if is_debugging():
             duration = self._house.clock.monotonic() - began
             log.debug(

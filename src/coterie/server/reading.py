@@ -1,6 +1,6 @@
 """What is read from the store, on reader threads: directory, logs, inboxes. Nothing here writes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,11 @@ from coterie.server.accounts import check_registration
 from coterie.server.database import mapped
 from coterie.server.delivery import NOT_MEMBER
 from coterie.server.directory import count_key_packages
-from coterie.server.many import Read
+from coterie.server.many import Read, Row
 from coterie.wire import chain as log_chain
 from coterie.wire import limits
 from coterie.wire.frames import (
     Diverged,
-    Entries,
     Entry,
     Failed,
     GroupInfoLine,
@@ -29,6 +28,7 @@ from coterie.wire.frames import (
     SignedDocument,
     Subscribed,
 )
+from coterie.wire.stream import EncodedEntries, encode_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Reading:
     def connection(self) -> Iterator[Connection]:
         """A connection that sees one moment."""
         with mapped(), self._engine.connect() as connection:
+            connection.begin()  # ends with the connection: nothing was written
             yield connection
 
     def meta(self, key: str) -> bytes:
@@ -109,15 +110,17 @@ class Reading:
         with self.connection() as connection:
             return count_key_packages(connection, device, now)
 
-    def entries(self, group_id: bytes, device: bytes, after: int, most: int) -> Entries | Failed:
+    def entries(
+        self, group_id: bytes, device: bytes, after: int, most: int
+    ) -> EncodedEntries | Failed:
         """Entries after ``after`` that the device may read, bounded in number and bytes."""
         with self.connection() as connection:
             seen = _seen(connection, group_id, device)
             if seen is None:
                 return NOT_MEMBER
             last = min(seen.last, after + most)
-            found = tuple(_bounded(_entries(connection, group_id, after, last)))
-        return Entries(found, seen.last)
+            found = _bounded(_ENTRIES.run(connection, (group_id, after, last)))
+            return encode_entries(found, seen.last)
 
     def subscribe(
         self, group_id: bytes, device: bytes, cursor: int, chain: bytes
@@ -184,42 +187,28 @@ class Reading:
 
 def _seen(connection: Connection, group_id: bytes, device: bytes) -> Seen | None:
     """None: the device is and was nobody here, or there is no such group."""
-    m, g = schema.member.c, schema.group.c
-    row = connection.execute(
-        select(g.head, m.removed_at, m.count)
-        .join_from(schema.member, schema.group, m.group_id == g.group_id)
-        .where(m.group_id == group_id, m.device == device)
-    ).first()
-    if row is None:
-        return None
-    head, removed_at, count = row
-    return Seen(head if removed_at is None else removed_at, removed_at is None, count)
+    for head, removed_at, count in _SEEN.run(connection, (group_id, device)):
+        return Seen(head if removed_at is None else removed_at, removed_at is None, count)
+    return None
 
 
-def _bounded(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """As many as fit in an answer, and at least one."""
+def _bounded(rows: Iterable[Row]) -> Iterator[Entry]:
+    """As many as fit in an answer, and at least one. Rows are taken one by one: each can be ``MAX_BODY``."""
     size = 0
-    for entry in entries:
-        size += len(entry.body)
-        if size > limits.MAX_FETCH_BYTES and size > len(entry.body):
+    for seq, kind, device, message_id, body in rows:
+        size += len(body)
+        if size > limits.MAX_FETCH_BYTES and size > len(body):
             return
-        yield entry
-
-
-def _entries(connection: Connection, group_id: bytes, after: int, last: int) -> Iterator[Entry]:
-    for seq, kind, device, message_id, body in _ENTRIES.run(connection, (group_id, after, last)):
         yield Entry(seq, _KINDS[kind], device, message_id, body)
 
 
-def _successors(connection: Connection, group_id: bytes, last: int) -> Iterator[Entry]:
+def _successors(connection: Connection, group_id: bytes, last: int) -> Iterable[Row]:
     query = select(*_ENTRY).where(_E.group_id == group_id, _E.seq <= last).order_by(_E.seq)
-    for row in connection.execute(query.where(_E.kind == Kind.SUCCESSOR)):
-        seq, kind, device, message_id, body = row
-        yield Entry(seq, _KINDS[kind], device, message_id, body)
+    return map(tuple, connection.execute(query.where(_E.kind == Kind.SUCCESSOR)))
 
 
 _KINDS = {kind.value: kind for kind in Kind}
-_E = schema.entry.c
+_E, _M, _G = schema.entry.c, schema.member.c, schema.group.c
 _ENTRY: tuple[ColumnElement[Any], ...] = (_E.seq, _E.kind, _E.device, _E.message_id, _E.body)
 _ENTRIES = Read(
     select(*_ENTRY)
@@ -230,4 +219,10 @@ _ENTRIES = Read(
     )
     .order_by(_E.seq),
     ("b_group", "b_after", "b_last"),
+)
+_SEEN = Read(
+    select(_G.head, _M.removed_at, _M.count)
+    .join_from(schema.member, schema.group, _M.group_id == _G.group_id)
+    .where(_M.group_id == bindparam("b_group"), _M.device == bindparam("b_device")),
+    ("b_group", "b_device"),
 )

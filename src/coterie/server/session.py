@@ -41,6 +41,7 @@ from coterie.wire.signed import (
     open_device_list,
     verify_signature,
 )
+from coterie.wire.stream import EncodedEntries
 
 log = get_logger()
 R = TypeVar("R")
@@ -193,7 +194,7 @@ class Session:
             f.Code.NOT_LOGGED_IN, f"{type(body).__name__} is not allowed now: log in first"
         )
 
-    async def answer(self, body: f.RequestBody) -> f.ReplyBody:
+    async def answer(self, body: f.RequestBody) -> f.ReplyBody | EncodedEntries:
         """The reply to one request that was admitted; refusals are replies."""
         try:
             return await self._answer(body)
@@ -218,7 +219,7 @@ class Session:
             )
         return reply
 
-    async def _answer(self, body: f.RequestBody) -> f.ReplyBody:  # noqa: PLR0912  # one case a request
+    async def _answer(self, body: f.RequestBody) -> f.ReplyBody | EncodedEntries:  # noqa: PLR0912  # one case a request
         house, device = self._house, self.device
         read = house.store.reading
         match body:

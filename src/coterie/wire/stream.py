@@ -1,17 +1,43 @@
 """Frames on a byte stream: a 4-byte big-endian length, then MessagePack."""
 
-from typing import Generic, TypeVar
+from collections.abc import Iterable
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
 from coterie.errors import LocalProtocolError, RemoteProtocolError
 from coterie.wire import limits
-from coterie.wire.frames import FromServer, Request
+from coterie.wire.frames import Entries, Entry, FromServer, Reply, ReplyBody, Request
 
 LENGTH_SIZE = 4  # bytes
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
+
+
+class EncodedEntries(msgspec.Struct, frozen=True, tag_field="type", tag=Entries.__name__):
+    """``Entries`` as they go into a frame."""
+
+    entries: msgspec.Raw
+    head: int
+
+
+def encode_entries(entries: Iterable[Entry], head: int) -> EncodedEntries:
+    """Each entry as it comes, so that of a page of a log no more than one is held as an object too."""
+    buffer, count = bytearray(), 0
+    for count, entry in enumerate(entries, 1):  # noqa: B007  # how many there were
+        _encoder.encode_into(entry, buffer, -1)
+    return EncodedEntries(msgspec.Raw(_array_header(count) + buffer), head)
+
+
+def _array_header(count: int) -> bytes:
+    """MessagePack's, of up to 65,535 items: "array format family"."""
+    return bytes((0x90 | count,)) if count < 16 else b"\xdc" + count.to_bytes(2, "big")  # noqa: PLR2004
+
+
+def encode_reply(request_id: int, body: ReplyBody | EncodedEntries) -> bytes:
+    """``encode_frame`` of a reply, part of which may be encoded already."""
+    return encode_frame(Reply(request_id, cast("ReplyBody", body)))
 
 
 def encode_frame(frame: Request | FromServer) -> bytes:
