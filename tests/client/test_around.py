@@ -28,10 +28,9 @@ def test_names_stand_in_the_order_in_which_they_began() -> None:
     for name, at in (("bobb", 100), ("alice", 101), ("bobb", 104)):
         around.heard(name, Typing(), at)
     assert around.typing(105) == ["bobb", "alice"]
-    around.heard("bobb", Typing(), 104 + TYPING_LASTS_S)
     around.heard("alice", Typing(), 104 + TYPING_LASTS_S)
     around.heard("bobb", Typing(), 105 + TYPING_LASTS_S)
-    assert around.typing(105 + TYPING_LASTS_S) == ["bobb", "alice"]
+    assert around.typing(105 + TYPING_LASTS_S) == ["alice", "bobb"]
 
 
 def test_who_stops_or_sends_types_no_more() -> None:

@@ -53,6 +53,8 @@ def styled(style: Style, parts: tuple[Inline | str, ...]) -> Styled:
         ("~a~", ["~a~"]),
         ("****a****", ["****a****"]),
         ("*a **b* c", [emphasis("a **b"), " c"]),
+        ("*a *b* c*", [emphasis("a *b"), " c*"]),  # no style is within itself
+        ("*a " * 9 + "b" + "* c" * 2, [emphasis("a " + "*a " * 8 + "b"), " c* c"]),
         ("", []),
     ],
 )

@@ -161,9 +161,8 @@ def _text_row(arrived: Arrived, said: Text, history: History, me: str) -> Row:
 def _edit(arrived: Arrived, edit: Edit, before: Row | None, me: str) -> Change | None:
     if before is None or before.is_deleted or before.unknown is not None:
         return None
-    if (
-        arrived.author.account_key != before.author.account_key
-    ):  # an admin may delete, never put words in a mouth
+    # An admin may delete, and never put words into a mouth.
+    if arrived.author.account_key != before.author.account_key:
         return None
     mentions_me = _mentions(edit.text, before.author, me)
     after = replace(before, text=edit.text, edited_ms=edit.time, mentions_me=mentions_me)

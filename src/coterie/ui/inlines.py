@@ -121,7 +121,6 @@ class Inlines:
         """All characters of ``text`` are in the parts, but for the marks that were understood."""
         stack = [_Frame("")]
         position = 0
-        no_closing: set[int] = set()  # lengths of runs of ` that end nothing any more
         while self._marks_left and (found := _TOKEN.search(text, position)):
             self._marks_left -= 1
             top, begin = stack[-1], found.start()
@@ -130,7 +129,7 @@ class Inlines:
             match found.lastgroup:
                 case "escaped":
                     top.text.append(found[0][1:])
-                case "ticks" if closing := _closing_ticks(text, found, no_closing):
+                case "ticks" if closing := _closing_ticks(text, found):
                     top.add(Code(_code(text[position : closing.start()])))
                     position = closing.end()
                 case "marks":
@@ -149,15 +148,10 @@ class Inlines:
         return _finished(stack)
 
 
-def _closing_ticks(text: str, opening: re.Match[str], no_closing: set[int]) -> re.Match[str] | None:
-    """The run that closes another one. Each length is looked for in vain once."""
-    length = len(opening[0])
-    if length not in _CLOSING_TICKS or length in no_closing:
-        return None
-    found = _CLOSING_TICKS[length].search(text, opening.end())
-    if found is None:
-        no_closing.add(length)
-    return found
+def _closing_ticks(text: str, opening: re.Match[str]) -> re.Match[str] | None:
+    """The run that closes another one. Only the last of a length has none, so each is looked for in vain once."""
+    closing = _CLOSING_TICKS.get(len(opening[0]))
+    return closing.search(text, opening.end()) if closing else None
 
 
 def _code(text: str) -> str:
