@@ -112,18 +112,16 @@ class Pair:
         await connection.log_in(who.identity)
         return connection
 
-    async def dropped(self, number: int) -> str:
-        """Why the server dropped a connection: the ``number``-th time that it did, from 1."""
+    def refusals(self) -> list[str]:
+        """Why the server dropped connections, each time that it did; those that were cut it only noticed."""
+        reasons = [str(line["reason"]) for line in self.log if line["event"] == "dropped"]
+        return [reason for reason in reasons if "was cut" not in reason]
 
-        def look() -> str | None:
-            reasons = [line["reason"] for line in self.log if line["event"] == "dropped"]
-            return str(reasons[number - 1]) if len(reasons) >= number else None
-
-        return await self.bell.until(look, "the server's refusal")
-
-    def times_dropped(self) -> int:
-        """How often the server dropped a connection until now."""
-        return sum(line["event"] == "dropped" for line in self.log)
+    async def refusal(self, number: int) -> str:
+        """The one of that number, from 0, once it is there. Raises NotSeen."""
+        return await self.bell.until(
+            lambda: next(iter(self.refusals()[number:]), None), "the server's refusal"
+        )
 
     async def close(self) -> None:
         """Hangs up."""

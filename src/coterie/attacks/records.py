@@ -114,11 +114,11 @@ async def both_ways(pair: Pair, result: Result, make: MakeTampers, what: str) ->
     alice = await pair.join("alice", PASSWORD)
     for way in Way:
         connection = await pair.log_in(alice)
-        recording, dropped = pair.relay.newest, pair.times_dropped()
+        recording, refusals = pair.relay.newest, len(pair.refusals())
         pair.relay.tamper(way, *make())
         error = await _error_of(pair, connection, way)
         if error and way is Way.UP:
-            error = await pair.dropped(dropped + 1)
+            error = await pair.refusal(refusals)
         result.did(f"{what} on its way {TO[way]}")
         result.check(TAMPERED in error, f"{TO[way]} it passed: {error!r}")
         changed = [change for change in recording.changes if change.sent != change.arrived]
@@ -133,7 +133,7 @@ async def both_ways(pair: Pair, result: Result, make: MakeTampers, what: str) ->
 
 async def replay_connection(pair: Pair, result: Result, recording: Recording) -> None:
     """Says to the server, byte for byte, all that a client had said."""
-    said, dropped = recording.stream(Way.UP), pair.times_dropped()
+    said, refusals = recording.stream(Way.UP), len(pair.refusals())
     address = pair.server.address
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
@@ -141,7 +141,7 @@ async def replay_connection(pair: Pair, result: Result, recording: Recording) ->
         answer = await _read_all(reader)
     finally:
         writer.close()
-    reason = await pair.dropped(dropped + 1)
+    reason = await pair.refusal(refusals)
     result.did(f"said all {len(said):,} bytes of a recorded connection to the server again")
     wanted = LENGTH_SIZE + MESSAGE_2_SIZE
     result.check(len(answer) == wanted, f"the server answered {len(answer)} bytes to the replay")
