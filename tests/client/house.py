@@ -185,7 +185,7 @@ class House:
 
     def entries(self, group_id: bytes, device: bytes) -> tuple[f.Entry, ...]:
         """The log as the server keeps it."""
-        found = self.shared.store.reading.entries(group_id, device, 0, 1_000)
+        found = decoded(self.shared.store.reading.entries(group_id, device, 0, 1_000))
         assert isinstance(found, f.Entries)
         return found.entries
 
