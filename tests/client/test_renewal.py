@@ -105,15 +105,14 @@ async def test_another_admin_is_accepted_apart_from_being_a_member(tmp_path: Pat
 async def test_a_rooms_name_runs_nothing_in_the_shell_into_which_its_command_is_pasted(
     tmp_path: Path,
 ) -> None:
-    async with room_in(tmp_path, "alice", "bobb") as (house, people):
-        await people[0].create(room="x; rm -rf ~")
-        log = next(
-            people[0].rooms.log(group_id)
-            for group_id in people[0].rooms
-            if logs.state(people[0].rooms.log(group_id)).name != "ops"
-        )
+    async with room_in(tmp_path, "alice", "bobb") as (_, people):
+        alice = people[0]
+        made = await alice.create(room="x; rm -rf ~")
+        log = alice.rooms.log(bytes.fromhex(made.group))
+        alice.rooms.lost(log.group_id, "anything")
+        lines = [m.text for m in await alice.read(made.room_id) if m.event == Event.LOST]
+        assert "`coterie room renew 'x; rm -rf ~'`" in lines[0]
         assert follow_command(log) == "coterie room follow 'x; rm -rf ~'"
-        assert house.connections
 
 
 # --- choosing another admin's ------------------------------------------------------------------

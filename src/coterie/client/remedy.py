@@ -20,6 +20,11 @@ def renew_command(log: GroupLog, *, instead_of: str = "") -> str:
     return shlex.join([*words, *(["--instead-of", instead_of] if instead_of else [])])
 
 
+def acknowledge_command(log: GroupLog) -> str:
+    """Says that its fork was seen."""
+    return shlex.join(["coterie", "acknowledge", state(log).name])
+
+
 def remedy(log: GroupLog, *, is_admin: bool, is_invited: bool) -> str:
     """Empty where there is nothing. ``is_invited``: an invitation to a second group of the room waits."""
     if log.halt is Halt.REMOVED:

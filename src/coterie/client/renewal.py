@@ -4,7 +4,7 @@ from coterie.client import log as logs
 from coterie.client.happening import Event
 from coterie.client.intent import Newcomer
 from coterie.client.log import GroupLog, Halt
-from coterie.client.remedy import follow_command, renew_command
+from coterie.client.remedy import acknowledge_command, follow_command, renew_command
 from coterie.client.room_policy import leaf_identity
 from coterie.client.running import Running
 from coterie.client.succession import UNLISTED, UNLISTED_HINT
@@ -80,7 +80,7 @@ class Renewal:
         if log.successor and not is_begun:
             self._check_instead(log, instead_of)
         if log.halt is Halt.FORKED:
-            hint = f"`coterie acknowledge {logs.state(log).name}`"
+            hint = f"`{acknowledge_command(log)}`"
             raise InvalidInput("a member saw another log than this device", hint=hint)
         if log.halt not in (Halt.OPEN, Halt.STUCK, Halt.LOST):
             raise InvalidInput("this device does not know the room's present state")

@@ -18,6 +18,7 @@ from coterie.client.intent import Intent, Outgoing, Sealed
 from coterie.client.log import REJOINS, GroupLog, Halt, Step
 from coterie.client.people import People
 from coterie.client.position import Position
+from coterie.client.remedy import renew_command
 from coterie.client.room_policy import (
     REQUIRED,
     ROOM_ID_SIZE,
@@ -316,11 +317,9 @@ class Rooms:
 
     def lost(self, group_id: bytes, what: str) -> None:
         """Stops sending: the server does not have what this device has."""
-        found = logs.state(self._logs[group_id])
-        is_admin = self._account.account_public_key in found.admins
-        remedy = f"`coterie room renew {found.name}`" + (
-            "" if is_admin else ", which an admin does,"
-        )
+        log = self._logs[group_id]
+        is_admin = self._account.account_public_key in logs.state(log).admins
+        remedy = f"`{renew_command(log)}`" + ("" if is_admin else ", which an admin does,")
         text = (
             f"the server does not have {what} of this room: it lost data, or shows another log; "
             f"nothing is sent here, and {remedy} lets the room go on"

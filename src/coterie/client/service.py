@@ -14,7 +14,7 @@ from coterie.client import log as logs
 from coterie.client.intent import Change, Intent, Leave, Newcomer, Say
 from coterie.client.log import REJOINS, GroupLog, Halt
 from coterie.client.people import KeyChanged
-from coterie.client.remedy import remedy
+from coterie.client.remedy import acknowledge_command, remedy
 from coterie.client.renewal import Renewal
 from coterie.client.room_policy import leaf_identity
 from coterie.client.running import Running
@@ -201,11 +201,7 @@ class Service:
     def _check_can_send(self, group_id: bytes) -> GroupLog:
         log = self._rooms.log(group_id)
         if log.halt not in (Halt.OPEN, Halt.JOINING, *REJOINS):  # it waits until we are in again
-            hint = (
-                f"`coterie acknowledge {logs.state(log).name}`"
-                if log.halt is Halt.FORKED
-                else self._remedy(log)
-            )
+            hint = f"`{acknowledge_command(log)}`" if log.halt is Halt.FORKED else self._remedy(log)
             raise InvalidInput(_REASONS[log.halt], hint=hint)
         strangers = self._rooms.strangers(group_id)
         if strangers:
