@@ -127,7 +127,7 @@ async def withhold(folder: Path) -> Result:
     result.check(TEXTS[1] in texts, "the entry behind it was not shown")
     alarm = warning_in(shown)
     result.check(bool(alarm), "bobb is not told that something is missing")
-    result.got(f'found out by the next message: "{alarm}"')
+    result.got(f'noticed at the next message, and put down to alice\'s device: "{alarm}"')
     result.did(f"kept back entries {first} and {second}, all that bobb has not read")
     result.check(not set(TEXTS) & {line.text for line in silent}, "they were not kept back")
     result.got("that bobb hears nothing new, for as long as nothing at all comes to him")
