@@ -100,6 +100,33 @@ async def test_what_waited_while_it_was_stuck_is_said_afterwards(tmp_path: Path)
         assert await alice.texts() == ["waits"]
 
 
+@asynchronous
+async def test_a_command_that_only_reads_ends_when_it_has_asked(tmp_path: Path) -> None:
+    """``coterie status`` is over in a moment; a device that is stuck asked to be let in by nothing but ``chat``."""
+    async with house_in(tmp_path) as house:
+        alice, bobb, carol = (house.person(name) for name in ("alice", "bobb", "carol"))
+        async with alice.online(), carol.online():
+            async with bobb.online():
+                await until(lambda: len(house.asked(f.UploadKeyPackages)) == 3 * PARTS)
+                await alice.create("bobb", "carol")
+                await bobb.in_step()
+                await house.clock.advance(100.0)
+                await bobb.in_step()
+                house.lies_to("bobb", f.Post, f.Failed(f.Code.WAIT, "wait", 1.0))
+                await stuck(house, alice, bobb)
+                await say(house, alice, "in which epoch we are")
+                await say(house, carol, "and so am I")
+            house.tells_the_truth()
+            before = len(proposals(house, "bobb"))
+            async with bobb.online():
+                assert bobb.running is not None
+                assert not await bobb.running.catch_up(1.0)
+            assert len(proposals(house, "bobb")) == before + 1
+            await house.clock.advance(MINUTE_S)
+            async with bobb.online():
+                await is_in(house, bobb)
+
+
 @pytest.mark.parametrize("at", range(1, MOST_REQUESTS, 4))
 @asynchronous
 async def test_who_is_cut_at_any_request_is_let_in_by_one_proposal(tmp_path: Path, at: int) -> None:

@@ -67,6 +67,7 @@ class Rejoiner:
         self._connection = connection
         self._clock = clock
         self._look = look
+        self.is_asking = True  # something is: looking, or a proposal that is to be posted now
         self._rejoin = self._kept(group_id)
         self._count = 0  # posts of this device that the server has
         self._head = 0  # up to which there is something to read, as far as we were told
@@ -119,7 +120,10 @@ class Rejoiner:
             if not self._connection.is_open:
                 return
             if self._is_outside:
+                self._set_asking(False)
                 await sleep(self._clock, self._patience.next_s())
+                self._set_asking(True)
+        self._set_asking(False)
         with self._store.transaction():
             self._store.end_rejoin(self._group_id, self._clock.now())
 
@@ -133,7 +137,14 @@ class Rejoiner:
             if self._wait_s() == 0.0:
                 await self._go_on()
             if not self._wake.is_set():
+                self._set_asking(False)
                 await self._wait()
+                self._set_asking(True)
+
+    def _set_asking(self, is_asking: bool) -> None:
+        self.is_asking = is_asking
+        if not is_asking:
+            self._rooms.on_step()
 
     async def _begin(self) -> None:
         """Subscribes, from the beginning of the log: we compare nothing. The newest entries are read."""

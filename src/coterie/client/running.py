@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 TIDY_AFTER_S = 5.0  # then what was deleted is gone from the write-ahead log too
 ATTEMPTS = 3  # to connect, before who waits is told; the first two follow each other closely
-DRAIN_S = 3.0  # at the end, for what is sealed already: a command that only reads takes it along
+DRAIN_S = 3.0  # at the end, for what is under way already: a command that only reads takes it along
 
 
 def open_store(profile: Profile) -> Store:
@@ -176,15 +176,19 @@ class Running:
                 waiter.set_result(Unavailable(str(problem), hint=problem.hint))
 
     async def _drain(self) -> None:
-        """Waits a moment until what was posted is read, where there is a connection."""
-        if self.link.connection is None or not self.rooms.has_posts:
+        """Waits a moment until what was posted is read, and who was asked has the question."""
+        if self.link.connection is None or not self._is_busy:
             return
         self._drained = asyncio.get_running_loop().create_future()
         with suppress(CoterieError):  # it is kept
             await self.wait_for(self._drained, DRAIN_S)
 
+    @property
+    def _is_busy(self) -> bool:
+        return self.rooms.has_posts or self.sync.is_asking
+
     def _stepped(self) -> None:
-        if self._drained is not None and not self._drained.done() and not self.rooms.has_posts:
+        if self._drained is not None and not self._drained.done() and not self._is_busy:
             self._drained.set_result(None)
 
     # --- the link ------------------------------------------------------------------------------

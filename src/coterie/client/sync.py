@@ -156,6 +156,11 @@ class Sync:
             self._unfollow(group_id)
             self.follow(self.succession.go_on(group_id) or group_id)
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether a group is being asked to let this device in, and the server has yet to answer."""
+        return any(rejoiner.is_asking for rejoiner in self._rejoiners.values())
+
     def _unfollow(self, group_id: bytes) -> None:
         """Nothing of its log is looked at from now on: it may be gone when the follower ends."""
         follower = self._followers.pop(group_id, None)
