@@ -9,11 +9,10 @@ from typing import Any
 
 import msgspec
 
-from coterie.client import api
-from coterie.client import log as logs
+from coterie.client import api, group_log
 from coterie.client.device import Enrolled
+from coterie.client.group_log import GroupLog, Halt
 from coterie.client.intent import Change
-from coterie.client.log import GroupLog, Halt
 from coterie.client.pace import commit_due_at
 from coterie.client.running import Running
 from coterie.client.seams import Seams
@@ -58,6 +57,9 @@ class Device:
         self.account, self.image = account, image
         self.network, self.clock, self.chance, self._trace = network, clock, chance, trace
         self._on_step = on_step
+        self.on_live: Callable[[Running], object] = lambda running: None
+        self.refusals: list[str] = []  # of what its person asked for
+        self.notices: list[str] = []  # to its person, outside of a room
         self.disk = ClientDisk()
         self.party = Party(account.name)
         self.party.is_alive = False
@@ -99,6 +101,14 @@ class Device:
             self._on_step(self)
 
         running.rooms.on_step = on_step
+        noticed = running.on_notice
+
+        def on_notice(text: str) -> None:
+            self.notices.append(text)
+            noticed(text)
+
+        running.on_notice = on_notice
+        self.on_live(running)
         async with running:
             await asyncio.Event().wait()
 
@@ -111,6 +121,15 @@ class Device:
         if self._store is not None:
             self.image = self._database.image()
         self.running = self.service = self._store = None
+
+    def copy(self) -> bytes:
+        """Of its file, as a person makes one while it runs."""
+        return self._database.image()
+
+    @property
+    def warnings(self) -> list[str]:
+        """Notices that are not about the connection, or a disk."""
+        return [notice for notice in self.notices if "invitation" in notice]
 
     def start_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Something that a person does there."""
@@ -145,6 +164,7 @@ class Device:
         try:
             await self.service.call(request)
         except CoterieError as error:
+            self.refusals.append(f"{type(request).__name__}: {error}")
             self.trace(f"{type(request).__name__}: {type(error).__name__}")
         else:
             self.trace(f"{type(request).__name__}: done")
@@ -155,7 +175,7 @@ class Device:
 
     async def set_topic(self, group_id: bytes, topic: str) -> None:
         """A commit that changes the room's state."""
-        seen = logs.state(self.log(group_id))
+        seen = group_log.state(self.log(group_id))
         change = Change(room_state=msgspec.structs.replace(seen, topic=topic), seen=seen)
         await self._enqueue(group_id, change)
 
@@ -203,11 +223,13 @@ class Device:
         log = self.log(group_id)
         if log.halt not in FOLLOWING:
             return ""
-        due_at = commit_due_at(log, self.clock.now() if log.group.standing else None)
         if log.outbox:
             return f"{len(log.outbox)} posts wait"
         if not log.can_send:
             return f"is {log.halt}"
-        if due_at is not None and due_at < self.clock.now() + SOON_S:
-            return "owes a commit"
-        return ""
+        return "owes a commit" if self.owes_commit(log, SOON_S) else ""
+
+    def owes_commit(self, log: GroupLog, within_s: float) -> bool:
+        """Whether it commits by itself by then."""
+        due_at = commit_due_at(log, self.clock.now() if log.group.standing else None)
+        return due_at is not None and due_at < self.clock.now() + within_s

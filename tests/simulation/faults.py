@@ -22,6 +22,7 @@ ADMINS = MEMBERS[:2]
 EVERYBODY = MEMBERS + GUESTS
 DAY_S = 86_400.0
 BURST = 4  # messages
+SMALL_BUFFER = 1_000  # bytes that lie in the server before it takes a reader for slow
 Do = Callable[["World", "Action"], bool]
 Draw = Callable[[Random], tuple[str, float]]
 
@@ -144,6 +145,7 @@ def slow_reader(world: "World", action: "Action") -> bool:
     """A device reads nothing for a while; what is sent to it lies in the server."""
     wires = world.network.open_wires(action.who)
     for wire in wires:
+        wire.ends[1].set_write_buffer_limits(SMALL_BUFFER)
         wire.ends[0].stalled_until = world.loop.time() + action.amount
     return bool(wires)
 

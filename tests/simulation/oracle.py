@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from coterie.client import log as logs
+from coterie.client import group_log
+from coterie.client.group_log import Halt
 from coterie.client.happening import Event
-from coterie.client.log import Halt
 from coterie.client.room_policy import leaf_identity
 from coterie.client.store import TimelineRow
 from coterie.client.timeline import LINE, TEXT
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ALARMS = frozenset(
     {
         Event.DEAD, Event.LIE, Event.FORK, Event.ALTERED, Event.STUCK, Event.OLDER_COPY, Event.LOST,
-        Event.RULE_BROKEN, Event.KEY_CHANGED,
+        Event.RULE_BROKEN, Event.KEY_CHANGED, Event.REJOINED,
     }
 )  # fmt: skip
 # A tampered stream ends: at once, or where a length was altered once the heartbeat is missed.
@@ -55,6 +55,8 @@ class Watch:
     trace: "Trace"
     places: dict[int, Place] = field(default_factory=dict)
     were_removed: set[str] = field(default_factory=set)  # at some time
+    were_outside: set[str] = field(default_factory=set)  # likewise: not in step with the room
+    now_outside: set[str] = field(default_factory=set)
     violation: str = ""
     _seen: dict[str, tuple[int, int, Halt]] = field(default_factory=dict)
 
@@ -71,10 +73,15 @@ class Watch:
         if log.halt is Halt.REMOVED:
             self.were_removed.add(device.name)
         if log.halt not in (Halt.OPEN, Halt.FORKED):
+            self.were_outside.add(device.name)
+            self.now_outside.add(device.name)
+            return
+        self.now_outside.discard(device.name)
+        if log.let_in_by:  # whoever let it in may have led it astray, until another one was heard
             return
         names = frozenset(leaf_identity(m.leaf_node).name for m in log.group.members())
         here = Place(
-            log.chain, log.group.epoch, log.group.epoch_authenticator, logs.state(log), names
+            log.chain, log.group.epoch, log.group.epoch_authenticator, group_log.state(log), names
         )
         known = self.places.setdefault(log.cursor, here)
         if known != here and not self.violation:
@@ -178,6 +185,18 @@ def alarms(world: "World") -> Iterator[str]:
                 yield f"{device.name} is told at {row.seq}: {row.text}"
 
 
+def refused_invitations(world: "World") -> Iterator[str]:
+    """Every invitation opens."""
+    for device in world.devices.values():
+        for notice in device.warnings:
+            yield f"{device.name} is told: {notice}"
+
+
+def told_too_much(world: "World") -> Iterator[str]:
+    """Nobody is told of what came after he was taken off the list."""
+    yield from world.server.observed.leaks
+
+
 def divided(world: "World") -> Iterator[str]:
     """All who are in the room end in one state, at the head."""
     head = world.head
@@ -242,7 +261,7 @@ def open_after_tampering(world: "World") -> Iterator[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    broken_promises, alarms, divided, unlike_rooms, unlike_wishes, grown_server,
+    broken_promises, alarms, refused_invitations, told_too_much, divided, unlike_rooms, unlike_wishes, grown_server,
     grown_clients, grown_rooms, open_after_tampering,
 )  # fmt: skip
 

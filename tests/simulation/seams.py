@@ -10,7 +10,7 @@ from typing import TypeVar
 from unittest.mock import patch
 
 from coterie.client import pace
-from coterie.client.log import GroupLog
+from coterie.client.group_log import GroupLog
 from tests.simulation.disk import TwinStore
 
 T = TypeVar("T")

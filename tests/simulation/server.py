@@ -35,6 +35,13 @@ class Lies:
         """What is sent to ``peer`` instead of the frame: an answer to ``asked``, or, where that is None, a push."""
         return (frame,)
 
+    def instead(self, peer: "TwinPeer", asked: f.RequestBody) -> f.ReplyBody | None:
+        """An answer to a request that is not done; None: it is."""
+        return None
+
+    def end(self) -> None:
+        """The server is honest from now on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:
@@ -53,6 +60,7 @@ class Observed:
     promises: list[Promise] = field(default_factory=list)
     flushes: list[int] = field(default_factory=list)  # jobs of each
     told: Counter[str] = field(default_factory=Counter)  # how often, by kind
+    leaks: list[str] = field(default_factory=list)  # entries told to who was taken off before
 
 
 class TwinPeer(Peer):
@@ -85,6 +93,12 @@ class TwinPeer(Peer):
         super()._send(encode_frame(frame))
 
     def _take(self, request: f.Request) -> None:
+        lie = self.server.lies.instead(self, request.body)
+        if lie is not None:
+            self._give_back(self._reserved)
+            self._reserved = 0
+            self.tell(f.Reply(request.id, lie))
+            return
         self._asked[request.id] = request.body
         super()._take(request)
 
@@ -106,9 +120,21 @@ class TwinPeer(Peer):
                 asked.group, self._session.device, told.body.message_id, told.body.seq
             )
             self.server.observed.promises.append(promise)
+        if isinstance(told.body, f.LogGrew) and told.body.entries:
+            self._look_for_leak(told.body)
         if not isinstance(asked, f.Ping):
             what = f"{type(asked).__name__}: {kind}" if asked is not None else kind
             self.server.trace("server", f"tells {self.account or '?'} {what}")
+
+    def _look_for_leak(self, told: f.LogGrew) -> None:
+        m, newest = schema.member.c, told.entries[-1].seq
+        mine = (m.group_id == told.group) & (m.device == self._session.device)
+        with self.server.store.reading.connection() as connection:
+            last = connection.scalar(select(m.removed_at).where(mine))
+        if last is not None and newest > last:
+            self.server.observed.leaks.append(
+                f"{self.account} was taken off at {last}, and is told of {newest}"
+            )
 
 
 class _Listener(Listener):

@@ -4,10 +4,10 @@ import re
 from dataclasses import replace
 
 from tests.simulation.schedule import Action, Schedule
-from tests.simulation.world import Outcome, play
+from tests.simulation.world import Outcome, World, play
 
 
-def shrink(found: Outcome, most: int = 400) -> Outcome:
+def shrink(found: Outcome, most: int = 400, world_of: type[World] = World) -> Outcome:
     """An outcome with the same kind of violation and as few actions as ``most`` tries find."""
     wanted = kind_of(found.violation)
     parts = 2
@@ -17,7 +17,7 @@ def shrink(found: Outcome, most: int = 400) -> Outcome:
         for at in range(0, len(actions), size):
             most -= 1
             smaller = _without(found.schedule, actions[at : at + size], at)
-            outcome = play(smaller)
+            outcome = play(smaller, world_of)
             if kind_of(outcome.violation) == wanted:
                 found, parts = outcome, max(parts - 1, 2)
                 break

@@ -5,7 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 from types import MappingProxyType
@@ -41,6 +41,7 @@ class Outcome:
     trace: tuple[str, ...]
     settled_in_s: float
     turns: int
+    signs: Counter[str] = field(default_factory=Counter)  # by which hostile acts were found out
 
 
 class World:
@@ -52,6 +53,7 @@ class World:
         self.chance = Random(f"network {seed}")  # noqa: S311
         self._trace: list[tuple[float, str, str]] = []
         self.fired: Counter[str] = Counter()
+        self.signs: Counter[str] = Counter()  # by which hostile acts were found out
         self.wishes: list[Wish] = []
         self.network = Network(self.chance, self.trace, self._tampered)
         self.server = Server(
@@ -152,12 +154,16 @@ class World:
         self.calm()
         unsettled = await self.settle()
         if not unsettled:
-            self._last_words()
+            self.last_words()
             unsettled = await self.settle()
         await asyncio.sleep(30.0)  # what is closed is closed, what was retried is over
-        violation = oracle.judge(self, unsettled)
+        violation = self.judge(unsettled)
         self.end()
         return violation
+
+    def judge(self, unsettled: str) -> str:
+        """What is wrong; empty if nothing."""
+        return oracle.judge(self, unsettled)
 
     def start(self) -> None:
         """The server and everybody."""
@@ -212,12 +218,16 @@ class World:
         device = self.devices[name]
         if not device.is_up or not device.has(self.group_id):
             return False
-        wish = Wish(name, text)
-        self.wishes.append(wish)
-        device.start_task(device.say(wish, self.room), "say")
+        self.start_wish(device, text)
         return True
 
-    def _last_words(self) -> None:
+    def start_wish(self, device: Device, text: str) -> None:
+        """The person types it."""
+        wish = Wish(device.name, text)
+        self.wishes.append(wish)
+        device.start_task(device.say(wish, self.room), "say")
+
+    def last_words(self) -> None:
         """Who is in the room can still be heard."""
         for device in self.devices.values():
             if device.has(self.group_id) and device.log(self.group_id).can_send:
@@ -243,7 +253,7 @@ class _Errors(logging.Handler):
             self.found.append(str(facts["exception"]))
 
 
-def play(schedule: Schedule) -> Outcome:
+def play(schedule: Schedule, world_of: "type[World]" = World) -> Outcome:
     """Plays it from the common beginning."""
     begins = beginning()
     logger = logging.getLogger("coterie")
@@ -252,7 +262,7 @@ def play(schedule: Schedule) -> Outcome:
     logger.addHandler(errors)
     logger.propagate = False
     logger.setLevel(logging.ERROR)
-    world = World(schedule.seed, begins)
+    world = world_of(schedule.seed, begins)
     try:
         with seeded(schedule.seed):
             try:
@@ -266,8 +276,9 @@ def play(schedule: Schedule) -> Outcome:
     if errors.found:
         violation = f"a bug in the program: {errors.found[0]}"
     return Outcome(
-        schedule, violation, world.fired, world.told(), world.settled_in_s, world.loop.turns
-    )
+        schedule, violation, world.fired, world.told(), world.settled_in_s, world.loop.turns,
+        world.signs,
+    )  # fmt: skip
 
 
 def play_seed(seed: int) -> Outcome:
