@@ -48,6 +48,7 @@ DEVICES_PER_CHANGE = 50  # of a list change that count as one more: 20 us each o
 STEP_COST = 0.05  # of a request: what the smallest record takes of the processor
 ANSWER_PER_REQUEST = 128 * 2**10  # bytes of an answer that count as a request
 SWITCH_INTERVAL_S = 0.0005  # for which a busy thread holds up the loop; Python's own is 5 ms
+GARBAGE_THRESHOLDS = (25_000, 2, 2)  # objects: twice what 1,000 posts under way are, and no garbage
 WRITE_BUFFER = 256 * 2**10  # bytes that a slow reader may leave lying before pushes are dropped
 MAX_BUCKETS = 100_000  # keys of one quota that are remembered, 150 bytes each
 SPARE_FILES = 64  # of those that the system allows: for the database, the log and what else is open

@@ -1,6 +1,7 @@
 """``coterie serve``, without its command line: opens the data folder, listens, stops in order."""
 
 import asyncio
+import gc
 import secrets
 import signal
 import sys
@@ -17,7 +18,7 @@ from coterie.server.bus import Bus
 from coterie.server.config import Config
 from coterie.server.folder import data_folder, is_data_folder
 from coterie.server.keys import Keys
-from coterie.server.limits import EXIT_TIMEOUT_S, SWITCH_INTERVAL_S
+from coterie.server.limits import EXIT_TIMEOUT_S, GARBAGE_THRESHOLDS, SWITCH_INTERVAL_S
 from coterie.server.listener import Listener
 from coterie.server.open_files import within_open_files
 from coterie.server.seams import PoolThreads, SystemClock, Threads
@@ -51,6 +52,8 @@ class Ready:
 def serve(config: Config, ready: Callable[[Ready], None]) -> None:
     """Serves until SIGTERM or SIGINT. Raises StorageError; Unavailable where it cannot listen."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.freeze()  # modules and classes stay: nobody need look at them again
     certificate = _certificate(config)
     with data_folder(config.data) as folder:
         keys = Keys.open(folder)
