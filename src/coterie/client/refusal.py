@@ -60,7 +60,8 @@ def stranger(address: Address, beginning: bytes) -> RemoteProtocolError:
     who = next((who for mark, who in _STRANGERS.items() if beginning.startswith(mark)), "")
     hint = "check host and port: `coterie serve` prints them"
     if who == _TLS_SERVER:
-        hint = f"if it has got a certificate, run `coterie reach {TLS_SCHEME}{address.host_port}`"
+        reach = f"run `coterie reach {TLS_SCHEME}{address.host_port}`"
+        hint = f"if it has got a certificate, {reach}; who is new needs a new invite"
     return RemoteProtocolError(
         f"{address} does not speak Coterie" + (f": it is {who}" if who else ""), hint=hint
     )
