@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from coterie.client.connection import Connection
+from coterie.client.fetching import fetch
 from coterie.client.happening import Event
 from coterie.client.intent import Change
 from coterie.client.log import GroupLog, Halt
@@ -30,9 +31,7 @@ from coterie.wire.frames import (
     CreateGroup,
     Diverged,
     Done,
-    Entries,
     Entry,
-    Fetch,
     LogGrew,
     Subscribe,
     Subscribed,
@@ -238,8 +237,7 @@ class Follower:
             # What was said before is forgotten (it may be a lie), what comes while we wait for the answer is not.
             self._must_fetch = self._poster.must_fetch = False
             self._head = self._poster.head = 0
-            reply = await self._connection.call(Fetch(self._group_id, cursor), Entries)
-            _check_fetched(reply, cursor)
+            reply = await fetch(self._connection, self._group_id, cursor)
             self._head = max(self._head, reply.head)
             await self._take(reply.entries)
 
@@ -288,15 +286,3 @@ class Follower:
         finally:
             if timer is not None:
                 timer.cancel()
-
-
-def _check_fetched(reply: Entries, cursor: int) -> None:
-    """Entries in order, without gaps, and some where there are some. Raises RemoteProtocolError."""
-    for expected, entry in enumerate(reply.entries, start=cursor + 1):
-        if entry.seq != expected:
-            raise RemoteProtocolError(f"entry {entry.seq} where {expected} must be")
-    last = cursor + len(reply.entries)
-    if reply.head < last or (not reply.entries and reply.head > cursor):
-        raise RemoteProtocolError(
-            f"{len(reply.entries)} entries after {cursor}, the head is {reply.head}"
-        )

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from coterie.client.connection import Connection
 from coterie.client.device import Enrolled
+from coterie.client.fetching import fetch
 from coterie.client.key_packages import KeyPackages
 from coterie.client.log import Halt
 from coterie.client.patience import Patience
@@ -24,8 +25,6 @@ from coterie.wire.frames import (
     Accepted,
     Behind,
     Code,
-    Entries,
-    Fetch,
     Kind,
     LogGrew,
     OutOfOrder,
@@ -164,14 +163,10 @@ class Rejoiner:
         while self._must_fetch or self._rejoin.cursor < self._head:
             self._must_fetch, self._head = False, 0
             cursor = self._rejoin.cursor
-            reply = await self._connection.call(Fetch(self._group_id, cursor), Entries)
-            for expected, entry in enumerate(reply.entries, start=cursor + 1):
-                if entry.seq != expected:
-                    raise RemoteProtocolError(f"entry {entry.seq} where {expected} must be")
+            reply = await fetch(self._connection, self._group_id, cursor)
+            for entry in reply.entries:
                 if entry.seq == self._rejoin.cursor + 1:  # else it was pushed meanwhile
                     self._set(self._rejoin.read(entry))
-            if not reply.entries and reply.head > cursor:
-                raise RemoteProtocolError(f"no entries after {cursor}, the head is {reply.head}")
             self._head = max(self._head, reply.head)
 
     # --- asking --------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 
 from coterie.client import log as logs
 from coterie.client import outbox, room_state
@@ -19,11 +18,11 @@ from coterie.client.log import REJOINS, GroupLog, Halt, Step
 from coterie.client.people import People
 from coterie.client.position import Position
 from coterie.client.remedy import renew_command
+from coterie.client.returning import returned
 from coterie.client.room_policy import (
     REQUIRED,
     ROOM_ID_SIZE,
     ROOM_POLICY,
-    accounts_of,
     leaf_identity,
     room_state_of,
 )
@@ -174,30 +173,10 @@ class Rooms:
         """The log of a group that a Welcome of the account ``by`` brought.
 
         ``used`` deletes the key package, in the same transaction.
-
-        Where we were in it before, what was never posted waits on; what was may be in the log, where we cannot read.
-        Who was stuck has read to the commit that did not open, behind which nothing of before can land: all waits on.
-        Nothing waits on where others came in meanwhile: how is in no log that we read, and it was not said to them.
-        A fork that was shown there is still a person's to acknowledge.
         """
         old = self._logs.get(group.group_id)
-        waiting = old.outbox if old is not None else ()
-        is_stuck = old is not None and old.halt is Halt.STUCK
-        strange = sorted(accounts_of(group) - accounts_of(old.group)) if old is not None else []
-        joined = replace(
-            logs.join(group, self._account.device, begins, self._now()),
-            outbox=tuple(
-                out for out in waiting if not strange and (is_stuck or not out.message_id)
-            ),
-            let_in_by=by,
-            forks=old.forks if old is not None else MappingProxyType({}),
-        )
-        reason = "this device was added to the room anew before the message came back"
-        if strange:
-            reason = f"this device was added to the room anew, with {', '.join(name for name, _ in strange)} in it"
-        kept = {out.ticket for out in joined.outbox}
-        dropped = tuple(Dropped(out.ticket, reason) for out in waiting if out.ticket not in kept)
-
+        fresh = logs.join(group, self._account.device, begins, self._now())
+        joined, dropped = returned(old, replace(fresh, let_in_by=by))
         lines: tuple[Line, ...] = ()
         asking = self._store.rejoin(group.group_id)
         if asking is not None and asking.ended is None:
