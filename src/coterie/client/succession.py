@@ -30,6 +30,7 @@ UNLISTED = "the restored server does not count this device among the room's, so 
 UNLISTED_HINT = "an admin who was in the room at the time of the backup can; else make a new room"
 
 MAX_HELD = 1_000  # invitations: one a room and admin, and after a restore it may be every room
+NAMED = 10  # of who is in a group, in a line
 WELCOME_WITHIN_S = (
     600.0  # of its successor, which is posted after it: then another admin's group may be chosen
 )
@@ -157,8 +158,11 @@ class Succession:
         if present is None or self._rooms.log(present).halt is not Halt.REMOVED:
             return
         by, names = invitation.by.name, sorted(name for name, _ in accounts_of(invitation.group))
+        who = ", ".join(names[:NAMED]) + (
+            f" and {len(names) - NAMED} others" * (len(names) > NAMED)
+        )
         command = follow_command(self._rooms.log(present), made_by=by)
-        text = f"{by} lets this device into a new group of this room, with {', '.join(names)}: `{command}` goes there"
+        text = f"{by} lets this device into a new group of this room, with {who}: `{command}` goes there"
         self._rooms.tell(present, Event.SUCCESSOR, text)
 
     def agree(self, group_id: bytes, made_by: str, accepted: tuple[str, ...]) -> None:
