@@ -27,7 +27,10 @@ def compare(
     )
     known = history.chain_at(log.group_id, where.seq) if where.seq < entry.seq else None
     if known is None:
-        text = f"{who} claims to have read to {where.seq}, which cannot be"
+        text = (
+            f"{who} claims to have read to {where.seq}, which cannot be: "
+            "that device lies, or the server took entries out of the log or moved them"
+        )
         return log, [Line(entry.seq, entry.message_id, Event.LIE, text)]
     return compare_at(log, entry, who, where, known)
 
