@@ -22,6 +22,10 @@ def put_back(world: "Ordeal", action: "Action") -> bool:
     device = world.devices[action.who]
     if not device.is_up or not device.has(world.group_id) or device.name in world.gaps:
         return False
+    if device.log(
+        world.group_id
+    ).outbox:  # what waits in the copy is said once more: nobody can know
+        return False
     old = device.copy()
     world.gaps.add(device.name)
     world.say(device.name, f"{device.name} is forgotten {world.loop.time():.3f}")

@@ -309,7 +309,7 @@ def commit_corrupt_for_all(world: "Ordeal", action: "Action") -> bool:
     return _commits(world, action, lambda cheat: cheat.commit(has_wrong_tag=True))
 
 
-@hostile("member", shows=(Event.DEAD,), may_show=(Event.STUCK, Event.FORK, *BACK))
+@hostile("member", shows=(Event.DEAD,), may_show=(Event.STUCK, Event.FORK, *BACK), lasts=True)
 def dead_and_stuck(world: "Ordeal", action: "Action") -> bool:
     """A commit whose path does not open for one member, and whose confirmation tag is wrong for the others"""
     victim = _victim(action)
@@ -473,7 +473,7 @@ def commit_corrupt_for_others(world: "Ordeal", action: "Action") -> bool:
     )
 
 
-@hostile("member", shows=(Event.STUCK,), may_show=(Event.DEAD, Event.FORK, *BACK))
+@hostile("member", shows=(Event.STUCK,), may_show=(Event.DEAD, Event.FORK, *BACK), lasts=True)
 def captures(world: "Ordeal", action: "Action") -> bool:
     """A member who is stuck is let in by a commit that is dead for the others, and whose Welcome opens"""
     if not commit_corrupt_for_one_by(world, action):

@@ -210,10 +210,8 @@ class Ordeal(World):
         group_id = self.group_of(device)
         if self.is_left_out(device):
             return ""
-        if group_id is None:
+        if group_id is None or device.log(group_id).halt is Halt.REMOVED:
             return "was added, and is not in" if device.name in self.members() else ""
-        if device.log(group_id).halt is Halt.REMOVED:
-            return ""
         log = device.log(group_id)
         if not log.can_send:
             return f"is {log.halt}"

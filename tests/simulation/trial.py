@@ -176,10 +176,13 @@ def stopped(world: "Ordeal") -> Iterator[str]:
     """No honest person waits longer than a minute for what a member does. A server can delay as it likes."""
     if any(attack.who != "member" for attack in world.attacks):
         return
+    is_waiting = any(attack.lasts for attack in world.attacks)  # for a commit: decision 0012
     for wish in world.wishes:
         wanted, heard = world.said.get(wish.text), world.read_at[wish.name].get(wish.text)
         is_honest = wish.name not in world.cheats and wish.name not in world.gaps
         stays = wish.name not in world.watch.were_removed
+        if is_waiting and wish.name in world.watch.were_outside:
+            continue
         if wanted is None or not (is_honest and stays) or wish.outcome in ("refused", "dropped"):
             continue
         if heard is None:
