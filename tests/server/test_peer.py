@@ -7,7 +7,7 @@ from secrets import token_bytes
 
 from coterie.noise.channel import MESSAGE_1_SIZE
 from coterie.server import limits
-from coterie.server.bus import log_grew
+from coterie.server.bus import INBOX_GREW, log_grew
 from coterie.server.limits import Limits
 from coterie.server.news import News
 from coterie.server.session import House
@@ -537,3 +537,17 @@ async def test_own_key_is_changed_when_it_is_ten_minutes_old(tmp_path: Path) -> 
             await w.clock.advance(60)
             assert await peer.ask(f.Ping()) == [f.Done()]
         assert peer.peer._rekeyed_at > LIMITS.rekey_after_s
+
+
+@asynchronous
+async def test_connection_that_cannot_send_ends_alone(tmp_path: Path) -> None:
+    """All that have something to send do so in one step."""
+    async with world(tmp_path) as w:
+        broken, other = await w.log_in(w.device("anna")), await w.log_in(w.device("ben"))
+        assert broken.peer._channel is not None
+        broken.peer._channel.close()
+        for peer in (broken, other):
+            peer.peer.inbox_grew(INBOX_GREW)
+        await other.run()
+        assert broken.transport.end == "aborted"
+        assert other.client.events() == [f.InboxGrew()]

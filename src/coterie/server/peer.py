@@ -493,7 +493,8 @@ class Peer(asyncio.Protocol):
                 self._tell_missed()
         if not self._is_reading:
             self._advance()
-        self._finish_if_idle()
+        if self._stage is Stage.FINISHING:
+            self._finish_if_idle()
 
     # --- sending ---------------------------------------------------------------------------------
 
@@ -550,15 +551,23 @@ class Peer(asyncio.Protocol):
             self._send(INBOX_GREW)
 
     def _send(self, frame: bytes) -> None:
-        """All frames that are ready in one turn of the loop go out as one: one seal, one write."""
+        """All frames that are ready in one turn of the loop go out as one."""
         self._out.append(frame)
         self._queued += len(frame)
         if not self._is_flush_due:
             self._is_flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._house.outbox.add(self)
+
+    def flush(self) -> None:
+        """``outbox.Sender``."""
+        self._is_flush_due = False
+        try:
+            self._flush()
+        except Exception:  # the others' turn comes, whatever goes wrong with this one
+            log.exception("connection-failed", connection=self.number)
+            self.drop("a bug of the server's")
 
     def _flush(self) -> None:
-        self._is_flush_due = False
         if (
             not self._out
             or self._channel is None

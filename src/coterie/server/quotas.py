@@ -33,11 +33,11 @@ class Quotas:
     def refusal(self, body: f.RequestBody, device: bytes, name: str, now: float) -> f.Failed | None:
         """None where the request may be made now: it is counted. Else WAIT, and it is not."""
         costs = self._costs(body, device, name)
-        for what, buckets, key, amount in costs:
-            if wait_s := buckets.wait_s(key, amount, now=now):
+        for n, (what, buckets, key, amount) in enumerate(costs):
+            if wait_s := buckets.spend(key, amount, now=now):
+                for _, earlier, its_key, its_amount in costs[:n]:
+                    earlier.give_back(its_key, its_amount)
                 return f.Failed(f.Code.WAIT, f"too many {what}: wait {wait_s:.0f} s", wait_s=wait_s)
-        for _, buckets, key, amount in costs:
-            buckets.take(key, amount, now=now)
         return None
 
     def _costs(self, body: f.RequestBody, device: bytes, name: str) -> tuple[_Cost, ...]:

@@ -28,6 +28,7 @@ from coterie.server.delivery import PostAnswer
 from coterie.server.fair import FairThreads
 from coterie.server.keys import Keys
 from coterie.server.limits import Limits
+from coterie.server.outbox import Outbox
 from coterie.server.quotas import Quotas
 from coterie.server.seams import Clock, Threads
 from coterie.server.store import PostJob, Store
@@ -108,6 +109,7 @@ class House:
     heavy: FairThreads = field(init=False)  # for key exchanges and logins, by address
     quotas: Quotas = field(init=False)
     budget: Budget = field(init=False)  # of requests that come in or wait for an answer
+    outbox: Outbox = field(init=False, default_factory=Outbox)
     devices: dict[bytes, list["Connected"]] = field(init=False, default_factory=dict)
     """The connections of each, the oldest first."""
     registrations: Attempts = field(init=False)
