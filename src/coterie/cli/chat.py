@@ -19,26 +19,51 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    cls=Command, examples=("coterie chat ops --plain", "my-bot | coterie chat ops --plain --json")
+    cls=Command, examples=("coterie chat ops", "my-bot | coterie chat ops --plain --json")
 )
 @click.argument("room", type=types.room, required=False)
 @click.option(
     "--plain",
     is_flag=True,
-    help="Lines in, lines out: the one way there is until the full screen comes.",
+    help="Lines in, lines out: for pipes, screen readers and simple terminals.",
+)
+@click.option(
+    "--theme",
+    type=click.Choice(["dark", "light", "high-contrast", "terminal"]),
+    default="dark",
+    envvar="COTERIE_THEME",
+    help="The colours of the full screen; terminal has the terminal's own 16. NO_COLOR takes all away.",
 )
 @pass_invocation
-def command(invocation: Invocation, room: str | None, plain: bool) -> None:
-    """Talk: a line in, a line out.
+def command(invocation: Invocation, room: str | None, plain: bool, theme: str) -> None:
+    """Talk, on the full screen or in lines.
 
-    Shows ROOM, or all rooms until /join chooses one. What you type appears as a line of the room when the server has
-    stored it durably. A line that begins with / is a command, which /help lists; // sends a slash.
+    The screen opens ROOM, or the first one, and has all others beside it; F1 shows its keys, Ctrl+Q quits.
 
-    It ends with /quit or the end of input, once all that was typed is stored, or at once with Ctrl+C. A line that
-    fails does not end it; then the exit status is 1.
+    With --plain a line that you type goes out, and a line that is said comes in: of ROOM, or of all rooms until /join
+    chooses one. What you type appears as a line of the room when the server has stored it durably. A line that begins
+    with / is a command, which /help lists; // sends a slash. It ends with /quit or the end of input, once all that was
+    typed is stored, or at once with Ctrl+C. A line that fails does not end it; then the exit status is 1.
     """
-    if not plain:
-        raise Misuse("the full screen is not there yet", hint="use --plain")
+    if plain:
+        _talk_in_lines(invocation, room)
+        return
+    if invocation.is_json:
+        raise Misuse("the full screen has no --json", hint="add --plain")
+    if not all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise Misuse("the full screen needs a terminal", hint="use --plain")
+
+    async def show(backend: "Backend") -> None:
+        from coterie.tui.app import run_chat
+        from coterie.tui.held_logs import held_logs
+
+        with held_logs():
+            await run_chat(backend, room, theme)
+
+    with_backend(invocation, show)
+
+
+def _talk_in_lines(invocation: Invocation, room: str | None) -> None:
     invocation.take_stdin("the chat")
     if sys.stdin is None:
         raise StorageError("standard input is closed")

@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "coterie.cli.send", "Send a message; end when the server has stored it durably."
         ),
         "read": Entry("coterie.cli.read", "Print the messages of a room."),
-        "chat": Entry("coterie.cli.chat", "Talk: a line in, a line out."),
+        "chat": Entry("coterie.cli.chat", "Talk, on the full screen or in lines."),
         "status": Entry(
             "coterie.cli.status", "Say all that is known about server, account, device and rooms."
         ),

@@ -1,0 +1,1 @@
+"""The full-screen terminal, on what ``client.api`` answers and nothing beside it."""

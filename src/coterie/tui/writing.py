@@ -1,0 +1,81 @@
+"""A message as lines of styled text: its Markdown tree, indented under its head. Pure.
+
+All that somebody wrote stands two cells to the right, so nothing of it can pass for a head or a line of the system.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from coterie.tui.wrapping import Line, Run, chop, harmless, wrap
+from coterie.ui import inlines, markdown
+
+INDENT = "  "
+MAX_SHOWN = (
+    20_000  # characters of one message: beyond, nobody reads on a screen, and each takes time
+)
+LEAST_WIDTH = 8  # cells; narrower, a line of somebody's quote in a quote in a list has none left
+
+
+def text_lines(text: str, width: int, own_name: str) -> list[Line]:
+    """``text`` as its sender wrote it, in ``width`` cells. A mention of ``own_name`` is lit."""
+    lines = _blocks(markdown.parse(harmless(text[:MAX_SHOWN])), width - len(INDENT), own_name)
+    left = len(text) - MAX_SHOWN
+    if left > 0:
+        note = f"[{left:,} more characters: `coterie read` shows them]"
+        lines += wrap([(note, "note")], width - len(INDENT))
+    return [[(INDENT, "text"), *line] for line in lines]
+
+
+def _blocks(blocks: Iterable[markdown.Block], width: int, own_name: str) -> list[Line]:
+    lines: list[Line] = []
+    before: markdown.Block | None = None
+    for block in blocks:
+        if isinstance(block, markdown.Paragraph) and isinstance(before, markdown.Paragraph):
+            lines.append([])
+        lines += _block(block, max(width, LEAST_WIDTH), own_name)
+        before = block
+    return lines
+
+
+def _block(block: markdown.Block, width: int, own_name: str) -> list[Line]:
+    match block:
+        case markdown.Paragraph(parts):
+            return wrap(_runs(parts, "text", own_name), width)
+        case markdown.Heading(_, parts):
+            return wrap(_runs(parts, "strong", own_name), width)
+        case markdown.CodeBlock(text):
+            return _behind([("│ ", "note")], chop(text, "code", width - 2))
+        case markdown.Item(depth, number, parts):
+            sign = "• " if number is None else f"{number}. "
+            room = width - 2 * depth - len(sign)
+            lines = wrap(_runs(parts, "text", own_name), max(room, LEAST_WIDTH))
+            first = [("  " * depth + sign, "note"), *lines[0]]
+            return [first, *_behind([(" " * (2 * depth + len(sign)), "text")], lines[1:])]
+        case markdown.Quote(inner):
+            return _behind([("▌ ", "quote")], _blocks(inner, width - 2, own_name))
+        case _:
+            assert_never(block)
+
+
+def _behind(prefix: Line, lines: list[Line]) -> list[Line]:
+    return [[*prefix, *line] for line in lines]
+
+
+def _runs(parts: Iterable[inlines.Inline], style: str, own_name: str) -> Iterator[Run]:
+    for part in parts:
+        match part:
+            case inlines.Plain(text):
+                yield text, style
+            case inlines.Code(text):
+                yield text, "code"
+            case inlines.Link(address, ""):
+                yield address, "link"
+            case inlines.Link(address, label):
+                yield f"{label} ", style
+                yield f"({address})", "link"  # whole: the label is somebody's word
+            case inlines.Mention(name, text):
+                yield text, "mention-me" if name == own_name else "mention"
+            case inlines.Styled(inner, parts_within):
+                yield from _runs(parts_within, inner, own_name)
+            case _:
+                assert_never(part)
