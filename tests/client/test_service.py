@@ -11,6 +11,7 @@ import pytest
 
 from coterie import content
 from coterie.client import api
+from coterie.client.happening import Event
 from coterie.client.intent import Say
 from coterie.client.log import GroupLog, Halt
 from coterie.client.people import KeyChanged
@@ -541,3 +542,31 @@ async def test_a_server_that_answers_nothing_does_not_keep_a_reader_waiting(tmp_
         assert house.clock.monotonic() - began <= 12
         error = await error_of(passing(house.clock, alice.say_later("hello")))
         assert isinstance(error, Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("halt", "way"),
+    [(Halt.LOST, "`coterie room renew ops`"), (Halt.FORKED, "`coterie acknowledge ops`")],
+)
+@asynchronous
+async def test_who_waits_for_a_message_is_told_at_once_where_the_room_waits_for_a_person(
+    tmp_path: Path, halt: Halt, way: str
+) -> None:
+    """``coterie send`` said nothing for a minute, in a room that a restored server had lost."""
+    async with pair_in(tmp_path) as (house, alice, _):
+        never = asyncio.Event()
+
+        async def held(body: f.RequestBody, _: str) -> None:
+            if isinstance(body, f.Post):
+                await never.wait()
+
+        house.gate = held
+        waiting = alice.say_later("hello")
+        await until(lambda: len(alice.log.outbox) == 1)
+        alice.rooms.halt(alice.log.group_id, halt, Event.LOST, "it is so")
+        error = await error_of(waiting)
+        assert isinstance(error, Unavailable)
+        assert way in error.hint
+        assert "it is kept on this device" in error.hint
+        assert len(alice.log.outbox) == 1
+        never.set()

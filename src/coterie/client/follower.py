@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from coterie.client import narrate
 from coterie.client.connection import Connection
 from coterie.client.fetching import fetch
 from coterie.client.happening import Event
@@ -201,7 +202,7 @@ class Follower:
             reply = await self._connection.request(request)
         match reply:
             case Subscribed(head) if head < where.cursor:
-                self._rooms.lost(self._group_id, f"{where.cursor - head} entries")
+                self._rooms.lost(self._group_id, narrate.entries(where.cursor - head))
                 return False
             case Subscribed(head, count):
                 self._head = max(
@@ -218,7 +219,9 @@ class Follower:
                 return True
             case Diverged(head, successors):
                 missing = where.cursor - head
-                what = f"{missing} entries" if missing > 0 else "the log that this device has read"
+                what = (
+                    narrate.entries(missing) if missing > 0 else "the log that this device has read"
+                )
                 self._rooms.lost(self._group_id, what)
                 self._lost.shown(head, successors)
                 return False

@@ -9,6 +9,11 @@ from coterie.mls import Group, ProposalReceived
 from coterie.wire.frames import Entry
 
 
+def entries(count: int) -> str:
+    """A number of them."""
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 def joined(group: Group) -> str:
     """The first line of a room that we were added to."""
     names = sorted(_devices(group))

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from types import MappingProxyType
 
+from coterie.client import narrate
 from coterie.client.connection import Connection
 from coterie.client.happening import Event
 from coterie.client.intent import Outgoing, Sealed
@@ -215,7 +216,7 @@ class Poster:
             case OutOfOrder():
                 self._set_back()  # one before it was refused, or the server lies: it is posted again
             case Ahead(head) if is_waiting and head < after:
-                self._rooms.lost(self._group_id, f"{after - head} entries")
+                self._rooms.lost(self._group_id, narrate.entries(after - head))
                 self._set_back()
             case Ahead() if is_waiting:
                 self._broken("the server refused a message as ahead of a log that it shows")

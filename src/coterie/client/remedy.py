@@ -1,8 +1,21 @@
-"""What a person can do about a room that cannot go on as it is, as the commands that do it."""
+"""Why a room cannot go on as it is, and what a person can do about it, as the commands that do it."""
 
 import shlex
+from types import MappingProxyType
 
 from coterie.client.group_log import GroupLog, Halt, state
+
+REASONS = MappingProxyType(
+    {
+        Halt.JOINING: "this device is still joining the room",
+        Halt.STUCK: "a commit did not open here: this device asks the room to let it in anew",
+        Halt.OLDER_COPY: "this profile is an older copy of itself: it asks the room to let it in anew",
+        Halt.FORKED: "a member saw another log than this device",
+        Halt.LOST: "the server has less of this room than this device",
+        Halt.REMOVED: "you are no longer in this room",
+    }
+)
+WAITS_FOR_A_PERSON = (Halt.FORKED, Halt.LOST)
 
 
 def follow_command(log: GroupLog, *, made_by: str = "", accept: tuple[str, ...] = ()) -> str:
@@ -36,6 +49,8 @@ def remedy(log: GroupLog, *, is_admin: bool, is_invited: bool) -> str:
         return " or ".join(f"`{way}`" for way in ways)
     if log.successor:
         return f"`{follow_command(log)}`"
+    if log.halt is Halt.FORKED:
+        return f"`{acknowledge_command(log)}`"
     if log.halt is Halt.LOST:
         return f"`{renew_command(log)}`" + ("" if is_admin else ", by an admin")
     return ""

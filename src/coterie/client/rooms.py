@@ -17,7 +17,7 @@ from coterie.client.intent import Intent, Outgoing, Sealed
 from coterie.client.log import REJOINS, GroupLog, Halt, Step
 from coterie.client.people import People
 from coterie.client.position import Position
-from coterie.client.remedy import renew_command
+from coterie.client.remedy import REASONS, WAITS_FOR_A_PERSON, remedy, renew_command
 from coterie.client.returning import returned
 from coterie.client.room_policy import (
     REQUIRED,
@@ -30,7 +30,7 @@ from coterie.client.room_state import RoomState
 from coterie.client.store import Store, TimelineRow
 from coterie.client.tickets import Ticket, Tickets
 from coterie.client.timeline import row_of
-from coterie.errors import CoterieError, InvalidInput, RuleViolation
+from coterie.errors import CoterieError, InvalidInput, RuleViolation, Unavailable
 from coterie.logs import get_logger, short
 from coterie.mls import DEFAULT_SUITE, Extension, Group, Lifetime, suite_of
 from coterie.mls.extension import ExtensionType
@@ -297,11 +297,10 @@ class Rooms:
     def lost(self, group_id: bytes, what: str) -> None:
         """Stops sending: the server does not have what this device has."""
         log = self._logs[group_id]
-        is_admin = self._account.account_public_key in logs.state(log).admins
-        remedy = f"`{renew_command(log)}`" + ("" if is_admin else ", which an admin does,")
+        way = f"`{renew_command(log)}`" + ("" if self._is_admin(log) else ", which an admin does,")
         text = (
             f"the server does not have {what} of this room: it lost data, or shows another log; "
-            f"nothing is sent here, and {remedy} lets the room go on"
+            f"nothing is sent here, and {way} lets the room go on"
         )
         self.halt(group_id, Halt.LOST, Event.LOST, text)
 
@@ -413,6 +412,9 @@ class Rooms:
         if any(isinstance(happening, Landed) for happening in step.happenings):
             self._told = {told for told in self._told if told[0] != new.group_id}
         self._tickets.answer(old, step.happenings)
+        if new.halt in WAITS_FOR_A_PERSON and old is not None and old.halt is not new.halt:
+            way = remedy(new, is_admin=self._is_admin(new), is_invited=False)
+            self.failed(new.group_id, Unavailable(REASONS[new.halt], hint=way))
         for row in rows:
             self.on_row(row)
         self.on_step()
@@ -422,6 +424,9 @@ class Rooms:
             self.on_succession()
         if new.halt in REJOINS and not was_outside:
             self.on_outside(new.group_id)
+
+    def _is_admin(self, log: GroupLog) -> bool:
+        return self._account.account_public_key in logs.state(log).admins
 
     def _meet(self, new: GroupLog, old: GroupLog | None, by: str, now: float) -> list[Line]:
         return [

@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from types import MappingProxyType
 from typing import assert_never
 
 from msgspec import structs
@@ -14,7 +13,7 @@ from coterie.client import log as logs
 from coterie.client.intent import Change, Intent, Leave, Newcomer, Say
 from coterie.client.log import REJOINS, GroupLog, Halt
 from coterie.client.people import KeyChanged
-from coterie.client.remedy import acknowledge_command, remedy
+from coterie.client.remedy import REASONS, remedy
 from coterie.client.renewal import Renewal
 from coterie.client.room_policy import leaf_identity
 from coterie.client.running import Running
@@ -29,18 +28,7 @@ PAGE = 200  # rows read at once for a stream
 MAX_NOTICES = 100  # kept for a stream whose reader is slow
 CATCH_UP_S = 10.0  # what a reader waits at most for what the server has
 PLACED_S = 60.0  # what who sends waits at most; it is kept anyway
-_KEPT = "it is kept on this device, and goes out when the server can be reached again"
-
-_REASONS = MappingProxyType(
-    {
-        Halt.JOINING: "this device is still joining the room",
-        Halt.STUCK: "a commit did not open here: this device asks the room to let it in anew",
-        Halt.OLDER_COPY: "this profile is an older copy of itself: it asks the room to let it in anew",
-        Halt.FORKED: "a member saw another log than this device: acknowledge it to go on",
-        Halt.LOST: "the server has less of this room than this device",
-        Halt.REMOVED: "you are no longer in this room",
-    }
-)
+_KEPT = "it is kept on this device, and goes out as soon as it can"
 
 
 class Service:
@@ -187,7 +175,7 @@ class Service:
         log = self._rooms.log(group_id)
         remedy = self._remedy(log)
         if log.halt is not Halt.OPEN:
-            return _REASONS[log.halt] + (f": {remedy}" if remedy else "")
+            return REASONS[log.halt] + (f": {remedy}" if remedy else "")
         strangers = self._rooms.strangers(group_id)
         if strangers:
             return f"the key of {strangers[0]} changed: acknowledge it to go on"
@@ -201,8 +189,7 @@ class Service:
     def _check_can_send(self, group_id: bytes) -> GroupLog:
         log = self._rooms.log(group_id)
         if log.halt not in (Halt.OPEN, Halt.JOINING, *REJOINS):  # it waits until we are in again
-            hint = f"`{acknowledge_command(log)}`" if log.halt is Halt.FORKED else self._remedy(log)
-            raise InvalidInput(_REASONS[log.halt], hint=hint)
+            raise InvalidInput(REASONS[log.halt], hint=self._remedy(log))
         strangers = self._rooms.strangers(group_id)
         if strangers:
             raise KeyChanged(strangers[0])
