@@ -119,6 +119,7 @@ class Session:
         is_ours = (message.sender, message.device) == (self.account, self.device)
         if is_ours:
             timeline.settle(message.text)
+            self._stale.set()  # fewer wait
         is_seen = is_ours or message.room_id == self._open
         timeline.add(
             message,

@@ -23,7 +23,7 @@ _STACKED = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
     f"\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f{_INVISIBLE}]+"
 )
-_WORD = re.compile(r"\n|[^\S\n]+|\S+")
+_WORD = re.compile(r"\s+|\S+")
 
 
 def harmless(text: str) -> str:
@@ -42,27 +42,41 @@ def wrap(runs: Iterable[Run], width: int) -> list[Line]:
     lines: list[Line] = [[]]
     left = width
     for text, style in runs:
-        for word in _WORD.findall(text):
-            if word == "\n":
+        for number, part in enumerate(text.split("\n")):
+            if number:
                 lines.append([])
                 left = width
-                continue
-            size = cells(word)
-            if size > left:
-                if word.isspace():
-                    lines.append([])
-                    left = width
-                    continue
-                if left < width and size <= width:
-                    lines.append([])
-                    left = width
-            for number, (piece, taken) in enumerate(_pieces(word, left, width)):
-                if number:
-                    lines.append([])
-                    left = width
-                lines[-1].append((piece, style))
-                left -= taken
+            if len(part) <= left and part.isascii():  # most of what people say
+                if part:
+                    lines[-1].append((part, style))
+                left -= len(part)
+            else:
+                left = _wrap_part(lines, part, style, left, width)
     return lines
+
+
+def _wrap_part(lines: list[Line], part: str, style: str, left: int, width: int) -> int:
+    """Adds it behind the last line, of which ``left`` cells are free; how many are free then."""
+    for word in _WORD.findall(part):
+        size = cells(word)
+        if size > left and word.isspace():
+            lines.append([])
+            left = width
+            continue
+        if size > left and left < width and size <= width:
+            lines.append([])
+            left = width
+        for number, (piece, taken) in enumerate(_pieces(word, left, width)):
+            if number:
+                lines.append([])
+                left = width
+            line = lines[-1]
+            if line and line[-1][1] == style:
+                line[-1] = (line[-1][0] + piece, style)
+            else:
+                line.append((piece, style))
+            left -= taken
+    return left
 
 
 def chop(text: str, style: str, width: int) -> list[Line]:

@@ -10,19 +10,21 @@ from coterie.tui.wrapping import Line, Run, chop, harmless, wrap
 from coterie.ui import inlines, markdown
 
 INDENT = "  "
-MAX_SHOWN = (
-    20_000  # characters of one message: beyond, nobody reads on a screen, and each takes time
-)
+MAX_SHOWN = 10_000  # characters of one message: each takes time, and a screen has fewer
+MAX_LINES = 400  # of one message: nobody has to scroll past more
 LEAST_WIDTH = 8  # cells; narrower, a line of somebody's quote in a quote in a list has none left
 
 
 def text_lines(text: str, width: int, own_name: str) -> list[Line]:
     """``text`` as its sender wrote it, in ``width`` cells. A mention of ``own_name`` is lit."""
     lines = _blocks(markdown.parse(harmless(text[:MAX_SHOWN])), width - len(INDENT), own_name)
-    left = len(text) - MAX_SHOWN
-    if left > 0:
-        note = f"[{left:,} more characters: `coterie read` shows them]"
-        lines += wrap([(note, "note")], width - len(INDENT))
+    left, lines_left = len(text) - MAX_SHOWN, len(lines) - MAX_LINES
+    more = [f"{left:,} more characters"] if left > 0 else []
+    if lines_left > 0:
+        more.append(f"{lines_left:,} more lines")
+    if more:
+        note = f"[{' and '.join(more)}: `coterie read` shows them]"
+        lines = lines[:MAX_LINES] + wrap([(note, "note")], width - len(INDENT))
     return [[(INDENT, "text"), *line] for line in lines]
 
 
