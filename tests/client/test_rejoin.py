@@ -83,6 +83,9 @@ M, P, C, S = Kind.MESSAGE, Kind.PROPOSAL, Kind.COMMIT, Kind.SUCCESSOR
         ([(M, "a", 5), (S, "b", 5)], 5),
         ([(M, "a", 5), (M, "b", 5), (M, "c", 2**62)], 5),
         ([(M, "a", 5), (P, "b", 5)], 5),
+        ([(M, "c", 5), (C, "a", 5), (C, "a", 6), (C, "c", 5)], 6),  # two that were dead for c
+        ([(M, "c", 5), (C, "a", 5), (C, "b", 6), (C, "a", 5)], 7),  # b bore out the first
+        ([(M, "c", 5), (C, "a", 5), (M, "b", 5), (M, "c", 5), (C, "a", 6)], 5),
     ],
 )
 def test_the_epoch_is_what_most_devices_named_since_the_last_commit(
@@ -95,6 +98,30 @@ def test_what_this_device_said_tells_nothing_about_the_others() -> None:
     """Its own proposal was a guess."""
     ours = Entry(1, Kind.PROPOSAL, OURS, bytes(16), header(5))
     assert OUTSIDE.read(ours).epoch is None
+
+
+def test_what_another_device_asked_from_outside_tells_nothing_either() -> None:
+    guess = Entry(2, Kind.PROPOSAL, b"b" * 16, bytes(16), header(9, wire_format=1))
+    assert read(OUTSIDE, (M, "a", 5)).read(guess).epoch == 5
+
+
+def own_commit(seq: int, epoch: int) -> Entry:
+    return Entry(seq, C, OURS, seq.to_bytes(16, "big"), header(epoch))
+
+
+def test_the_own_commit_of_who_was_led_astray_does_not_hide_where_the_others_stayed() -> None:
+    """Its next proposal named an epoch in which nobody was, and nobody could let it in before another commit."""
+    led_astray = read(OUTSIDE, (M, "carol", 5), (C, "mallory", 5)).read(own_commit(3, 6))
+    assert read(led_astray, (C, "carol", 5)).epoch == 6
+    assert read(led_astray, (C, "carol", 5), (M, "dave", 6)).epoch == 6
+    assert read(led_astray, (M, "carol", 5), (C, "carol", 5)).epoch == 6
+
+
+def test_what_an_older_copy_committed_in_its_other_life_counts() -> None:
+    before = read(OUTSIDE, (M, "carol", 5)).read(own_commit(2, 5))
+    assert before.epoch == 6
+    assert before.read(own_commit(3, 6)).epoch == 7
+    assert read(before.read(own_commit(3, 6)), (C, "carol", 7)).epoch == 8
 
 
 def test_however_many_devices_speak_few_are_remembered() -> None:
@@ -156,6 +183,13 @@ def test_another_count_leaves_the_bytes_as_they_are() -> None:
 def test_it_is_asked_at_once_where_somebody_beside_the_author_has_spoken() -> None:
     assert read(OUTSIDE, (C, "a", 5)).settle_s == SETTLE_S
     assert read(OUTSIDE, (C, "a", 5), (M, "b", 6)).settle_s == 0.0
+
+
+def test_where_two_contradict_each_other_a_third_is_waited_for() -> None:
+    """One of them may lie, and the server takes one proposal until the next commit."""
+    contradicted = read(OUTSIDE, (C, "a", 5), (M, "b", 5))
+    assert contradicted.settle_s == SETTLE_S
+    assert read(contradicted, (M, "c", 5)).settle_s == 0.0
 
 
 def test_however_often_it_comes_to_nothing_the_waiting_has_an_end() -> None:

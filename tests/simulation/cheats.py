@@ -309,7 +309,7 @@ def commit_corrupt_for_all(world: "Ordeal", action: "Action") -> bool:
     return _commits(world, action, lambda cheat: cheat.commit(has_wrong_tag=True))
 
 
-@hostile("member", shows=(Event.DEAD,), may_show=(Event.STUCK, Event.FORK, *BACK), lasts=True)
+@hostile("member", shows=(Event.DEAD,), may_show=(Event.STUCK, Event.FORK, *BACK))
 def dead_and_stuck(world: "Ordeal", action: "Action") -> bool:
     """A commit whose path does not open for one member, and whose confirmation tag is wrong for the others"""
     victim = _victim(action)
@@ -473,7 +473,7 @@ def commit_corrupt_for_others(world: "Ordeal", action: "Action") -> bool:
     )
 
 
-@hostile("member", shows=(Event.STUCK,), may_show=(Event.DEAD, Event.FORK, *BACK), lasts=True)
+@hostile("member", shows=(Event.STUCK,), may_show=(Event.DEAD, Event.FORK, *BACK))
 def captures(world: "Ordeal", action: "Action") -> bool:
     """A member who is stuck is let in by a commit that is dead for the others, and whose Welcome opens"""
     if not commit_corrupt_for_one_by(world, action):
@@ -495,18 +495,30 @@ def _watch_for_rejoin(world: "Ordeal", action: "Action", victim: str, looks: int
         return
     if world.server.is_up:
         cheat.catch_up()
-        standing = cheat.group.standing
-        if standing:
+        if _standing_of(cheat, victim) is not None:
             _capture(world, action, cheat, victim)
             return
     world.remember(SOON_S, lambda: _watch_for_rejoin(world, action, victim, looks - 1))
 
 
+def _standing_of(cheat: Cheat, victim: str) -> bytes | None:
+    """The reference of the victim's proposal to be let in."""
+    for standing in cheat.group.standing:
+        proposal = standing.proposal
+        if (
+            isinstance(proposal, Add)
+            and leaf_identity(proposal.key_package.leaf_node).name == victim
+        ):
+            return standing.reference
+    return None
+
+
 def _capture(world: "Ordeal", action: "Action", cheat: Cheat, victim: str) -> None:
-    (standing, *_) = cheat.group.standing
+    reference = _standing_of(cheat, victim)
+    assert reference is not None
     leaf = cheat.leaf_of(victim)
     removes = [] if leaf is None else [Remove(leaf)]
-    where, pending = cheat.commit(removes, (standing.reference,), has_wrong_tag=True)
+    where, pending = cheat.commit(removes, (reference,), has_wrong_tag=True)
     if pending.welcome is None:
         return
     device = world.devices[victim].account.device

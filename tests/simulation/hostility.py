@@ -42,7 +42,6 @@ class Hostility:
     is_told: bool
     forks: bool
     moves: bool  # the room goes on in another group
-    lasts: bool  # whoever it is done to may have to wait for the next commit
 
 
 HOSTILITIES: dict[str, Hostility] = {}
@@ -55,7 +54,6 @@ def hostile(
     may_show: tuple[Sign, ...] = (),
     forks: bool = False,
     moves: bool = False,
-    lasts: bool = False,
     low: float = 0.0,
     high: float = 10.0,
 ) -> Callable[[Attack], Attack]:
@@ -64,7 +62,7 @@ def hostile(
     def register(attack: Attack) -> Attack:
         name, what = attack.__name__, (attack.__doc__ or "").split("\n")[0].rstrip(".")
         HOSTILITIES[name] = Hostility(
-            name, who, what, frozenset(shows), frozenset(may_show), bool(shows), forks, moves, lasts
+            name, who, what, frozenset(shows), frozenset(may_show), bool(shows), forks, moves
         )
         do: Do = attack  # type: ignore[assignment]  # schedules that hold it are played in an ordeal
         act(0, by(*MEMBERS, low=low, high=high), is_fault=False)(do)

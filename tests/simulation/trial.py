@@ -152,13 +152,18 @@ def invented(world: "Ordeal") -> Iterator[str]:
 
 
 def lost(world: "Ordeal") -> Iterator[str]:
-    """Whoever was in the room all the time has read everything."""
+    """Whoever was in the room all the time has read everything that anybody beside its sender has.
+
+    What somebody says whom a hostile member alone let in, and who does not know it yet, opens for no honest one.
+    """
     shown = {d.name: {row.seq for row in oracle.texts(world, d)} for d in world.devices.values()}
     for entry in world.server.entries(world.group_id):
         place = world.watch.places.get(entry.seq)
         if entry.kind is not Kind.MESSAGE or place is None:
             continue
-        is_read = any(entry.seq in seqs for seqs in shown.values())
+        is_read = any(
+            entry.seq in seqs and not _is_of(world, entry, name) for name, seqs in shown.items()
+        )
         for name in place.members & shown.keys() - world.watch.were_outside:
             if is_read and entry.seq not in shown[name]:
                 yield f"{name} does not read what was said at {entry.seq}"
@@ -176,13 +181,10 @@ def stopped(world: "Ordeal") -> Iterator[str]:
     """No honest person waits longer than a minute for what a member does. A server can delay as it likes."""
     if any(attack.who != "member" for attack in world.attacks):
         return
-    is_waiting = any(attack.lasts for attack in world.attacks)  # for a commit: decision 0012
     for wish in world.wishes:
         wanted, heard = world.said.get(wish.text), world.read_at[wish.name].get(wish.text)
         is_honest = wish.name not in world.cheats and wish.name not in world.gaps
         stays = wish.name not in world.watch.were_removed
-        if is_waiting and wish.name in world.watch.were_outside:
-            continue
         if wanted is None or not (is_honest and stays) or wish.outcome in ("refused", "dropped"):
             continue
         if heard is None:

@@ -50,6 +50,9 @@ class Rejoin:
     cursor: int = 0  # the newest entry that was looked at
     # devices and the epochs that they named since the last commit or successor, newest last
     heard: tuple[tuple[bytes, int], ...] = ()
+    # The epoch up to which somebody bore out the commits, and who made those since, of which nobody has.
+    sure: int | None = None
+    leading: frozenset[bytes] = frozenset()
 
     @property
     def epoch(self) -> int | None:
@@ -57,21 +60,27 @@ class Rejoin:
 
         One device that names a false one is outvoted once two others have spoken.
         """
+        votes = self._votes
+        return max(reversed(votes), key=votes.__getitem__, default=None)
+
+    @property
+    def _votes(self) -> dict[int, int]:
+        """How many devices named each epoch, the one named last at the end."""
         votes: dict[int, int] = {}
         for _, epoch in self.heard:
             votes[epoch] = votes.pop(epoch, 0) + 1
-        return max(reversed(votes), key=votes.__getitem__, default=None)
+        return votes
 
     @property
     def settle_s(self) -> float:
         """How long to wait before asking, from when the last proposal lapsed or the group was first looked at."""
-        if self.attempts == 0 and len(self.heard) > 1:  # not the commit's author alone
+        if self.attempts == 0 and max(self._votes.values(), default=0) > 1:  # two agree
             return 0.0
         return float(min(MOST_SETTLE_S, SETTLE_S * 2 ** min(self.attempts, 20)))
 
     def read(self, entry: Entry) -> Self:
         """After one more entry."""
-        after = replace(self, cursor=entry.seq, heard=self._heard_with(entry))
+        after = replace(self._after(entry), cursor=entry.seq)
         if self.asked is None:
             return after
         if entry.kind in _HANDSHAKES and entry.seq > self.asked.after:
@@ -112,22 +121,54 @@ class Rejoin:
         """Without the proposal: a commit has come, or the server will not take it."""
         return replace(self, asked=None, attempts=self.attempts + 1)
 
-    def _heard_with(self, entry: Entry) -> tuple[tuple[bytes, int], ...]:
-        named = epoch_named(self.group_id, entry.body)
-        if entry.kind in _HANDSHAKES:
-            before = self.epoch
-            if entry.kind is Kind.COMMIT and named is not None and before in (None, named):
-                return ((entry.device, named + 1),)
-            # Of another epoch than the others are in, so dead, or we are wrong: the next message tells.
-            return () if before is None else ((_NOBODY, before),)
-        if named is None or entry.device == self.device:
-            return self.heard
-        others = [heard for heard in self.heard if heard[0] != entry.device]
-        return (*others, (entry.device, named))[-MAX_HEARD:]
+    def _after(self, entry: Entry) -> Self:
+        """With what an entry tells about the epoch."""
+        named = epoch_of_sender(self.group_id, entry.body)
+        if entry.kind not in _HANDSHAKES:
+            if named is None or entry.device == self.device:
+                return self
+            others = [heard for heard in self.heard if heard[0] != entry.device]
+            heard = (*others, (entry.device, named))[-MAX_HEARD:]
+            return replace(self, heard=heard)._borne_out(entry.device)
+        before = self.epoch
+        if entry.kind is Kind.COMMIT and named is not None and self._may_count(named):
+            here = self if before == named else replace(self, heard=((_NOBODY, named),))
+            here = here._borne_out(entry.device)
+            leading = here.leading | {entry.device}
+            return replace(here, heard=((entry.device, named + 1),), leading=leading)
+        # Of another epoch than the others are in, so dead, or we are wrong: the next message tells.
+        return replace(self, heard=() if before is None else ((_NOBODY, before),))
+
+    def _may_count(self, named: int) -> bool:
+        """Whether a commit can be of the epoch in which the others are.
+
+        Where nobody but their authors has spoken since some commits, each of them may have been dead: so one by who
+        was led astray, and is this very device, does not hide the epoch in which all others stayed.
+        """
+        if self.epoch is None or self.epoch == named:
+            return True
+        return len(self.heard) == 1 and self.sure is not None and self.sure <= named <= self.epoch
+
+    def _borne_out(self, speaker: bytes) -> Self:
+        """Where the speaker made none of the commits that are in doubt: it says which of them counted."""
+        if speaker in self.leading or speaker == self.device:
+            return replace(self, sure=self.epoch if self.sure is None else self.sure)
+        return replace(self, sure=self.epoch, leading=frozenset())
 
 
 def epoch_named(group_id: bytes, body: bytes) -> int | None:
     """The epoch in the clear header of a group's message (RFC 9420 section 6); None for what is no such message."""
+    header = _header(group_id, body)
+    return None if header is None else header[1]
+
+
+def epoch_of_sender(group_id: bytes, body: bytes) -> int | None:
+    """The epoch that a member says it is in; None also for a rejoin, whose author is outside and names a guess."""
+    header = _header(group_id, body)
+    return header[1] if header is not None and header[0] == WireFormat.PRIVATE_MESSAGE else None
+
+
+def _header(group_id: bytes, body: bytes) -> tuple[int, int] | None:
     reader = Reader(body)
     try:
         version, wire_format = reader.uint16(), reader.uint16()
@@ -136,4 +177,4 @@ def epoch_named(group_id: bytes, body: bytes) -> int | None:
         return None
     is_of_group = version == MLS10 and group == group_id and epoch < MAX_EPOCH
     is_framed = wire_format in (WireFormat.PUBLIC_MESSAGE, WireFormat.PRIVATE_MESSAGE)
-    return epoch if is_of_group and is_framed else None
+    return (wire_format, epoch) if is_of_group and is_framed else None
