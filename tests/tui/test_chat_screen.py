@@ -5,6 +5,7 @@ import pytest
 
 from coterie.client import api
 from coterie.errors import InvalidInput, Unavailable
+from coterie.tui.themes import THEMES
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import FakeBackend, message
 from tests.tui.look import TwoRooms, looking
@@ -181,11 +182,15 @@ async def test_the_screen_ends_with_the_client_and_says_why() -> None:
         assert str(seen.app.return_value) == "the process has ended"
 
 
-@pytest.mark.parametrize("theme", ["dark", "light", "high-contrast", "terminal"])
 @asynchronous
-async def test_every_theme_shows_the_same(theme: str) -> None:
-    async with looking(TwoRooms(message("hello")), "ops", theme=theme) as seen:
-        await seen.until_shown("bobb ! unverified 10:12", "hello")
+async def test_every_theme_shows_the_same() -> None:
+    async with looking(TwoRooms(message("hello")), "ops") as seen:
+        await seen.press("ctrl+p", "l", "i", "g", "h", "t", "enter")
+        await seen.until(lambda: seen.app.theme == "light")
+        for theme in THEMES:
+            seen.app.theme = theme
+            await seen.pilot.pause()
+            await seen.until_shown("bobb ! unverified 10:12", "hello")
 
 
 @asynchronous

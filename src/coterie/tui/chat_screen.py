@@ -17,7 +17,7 @@ from coterie.errors import CoterieError, Unavailable
 from coterie.tui import words
 from coterie.tui.composer import Composer
 from coterie.tui.dialogs import Confirm, Pick, Picker
-from coterie.tui.session import Session
+from coterie.tui.session import CONNECTED, Session
 from coterie.tui.slash import IN_PALETTE, chosen, run_command
 from coterie.tui.themes import THEMES
 from coterie.tui.timeline_view import TimelineView
@@ -121,7 +121,9 @@ class ChatScreen(Screen[None]):
     def _header(self, room: Room | None) -> str:
         if room is None:
             return "Coterie"
-        text = words.header(room, self.session.members)
+        text = words.header(
+            room, self.session.members, is_connected=self.session.connection == CONNECTED
+        )
         others = [one for one in self.session.rooms if one.room_id != room.room_id]
         new = sum(self.session.timeline_of(one.room_id).unread for one in others)
         return f"({new} new) {text}" if new and self.has_class("-narrow") else text

@@ -27,7 +27,7 @@ from coterie.tui.room_timeline import RoomTimeline, Sending, Unsent
 T = TypeVar("T")
 
 FIRST_PAGE = 200  # messages: more than the tallest screen
-CONNECTING = "connecting…"
+CONNECTING, CONNECTED = "connecting…", "connected"
 
 
 class Session:
@@ -144,7 +144,7 @@ class Session:
 
     async def _list_members(self) -> None:
         opened = self._open
-        if opened:
+        if self.room is not None:
             members = (await self.ask(ListMembers(opened), Members)).members
             if opened == self._open:
                 self.members = members

@@ -26,8 +26,8 @@ def room_hint(room: Room, unread: int, mentions: int) -> str:
     return " · ".join(part for part in (new, counted(room.members, "member"), state) if part)
 
 
-def header(room: Room, members: tuple[Member, ...]) -> str:
-    """The room, how many are in it, and how many of the others were verified."""
+def header(room: Room, members: tuple[Member, ...], *, is_connected: bool) -> str:
+    """The room, how many are in it, how many of the others were verified, and what waits for the server."""
     parts = [room_mark(room), counted(room.members, "member")]
     others = [member for member in members if member.pin != "self"]
     verified = sum(member.pin == "compared" for member in others)
@@ -37,7 +37,7 @@ def header(room: Room, members: tuple[Member, ...]) -> str:
         parts.append("✓ all verified")
     elif others:
         parts.append(f"{verified} of {len(others)} verified")
-    if room.waiting:
+    if room.waiting and not is_connected:  # else it is there in a moment
         parts.append(f"… {room.waiting} waiting")
     if room.topic:
         parts.append(clean_line(room.topic))

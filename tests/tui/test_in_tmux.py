@@ -1,0 +1,107 @@
+"""Two people, their terminals and a server, as processes: what each sees is what tmux has on its screens."""
+
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.programs import COTERIE, Programs, environment
+from tests.e2e.stage import Person, Stage
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+DEADLINE_S = 30.0
+POLL_S = 0.05
+# Where pytest has loaded readline, these say how large its own terminal is; programs believe them before a window.
+_ENVIRONMENT = {
+    key: value for key, value in environment().items() if key not in ("COLUMNS", "LINES")
+}
+
+
+class Terminals:
+    """A tmux server of the test's own, with a window for each person."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tmux = ("tmux", "-S", str(folder / "tmux"), "-f", "/dev/null")
+
+    def run(self, *words: str) -> str:
+        return subprocess.run(  # noqa: S603
+            [*self._tmux, *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=DEADLINE_S,
+            env=_ENVIRONMENT,
+        ).stdout
+
+    def open(self, person: Person, width: int, height: int) -> None:
+        """``coterie chat ops`` of somebody, in a terminal that says how it ended."""
+        command = shlex.join([*COTERIE, "--profile", str(person.profile), "chat", "ops"])
+        size = ("-x", str(width), "-y", str(height))
+        line = f"{command}; echo ended with $?; sleep {DEADLINE_S * 10}"
+        self.run("new-session", "-d", "-s", person.name, *size, line)
+
+    def screen(self, name: str) -> str:
+        return self.run("capture-pane", "-p", "-t", name)
+
+    def type(self, name: str, *keys: str) -> None:
+        """Text, or keys by tmux's names."""
+        self.run("send-keys", "-t", name, *keys)
+
+    def until_shown(self, name: str, *texts: str) -> None:
+        """Waits for all of it on somebody's screen."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not all(text in (screen := self.screen(name)) for text in texts):
+            assert time.monotonic() < deadline, f"{name} does not see {texts}:\n{screen}"
+            time.sleep(POLL_S)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Programs() as programs:
+        yield Stage(programs, tmp_path)
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[Terminals]:
+    terminals = Terminals(tmp_path)
+    yield terminals
+    terminals.run("kill-server")
+
+
+@pytest.fixture
+def talk(stage: Stage, terminals: Terminals) -> Terminals:
+    """Both see the room."""
+    alice, bobb = stage.join("alice", "bobb")
+    alice.does("room", "new", "ops", "bobb")
+    terminals.open(alice, 100, 30)
+    terminals.open(bobb, 60, 18)
+    terminals.until_shown("alice", "#ops · 2 members", "connected")
+    terminals.until_shown("bobb", "you are in #ops", "connected")
+    return terminals
+
+
+def test_two_people_talk_and_quit(stage: Stage, talk: Terminals) -> None:
+    talk.type("alice", "shipping **today**", "C-j", "see README", "Enter")
+    talk.until_shown("bobb", "alice ! unverified", "  shipping today", "  see README")
+    talk.type("alice", "C-q")
+    talk.until_shown("alice", "ended with 0")
+    assert stage.people["alice"].reads("ops") == ["shipping **today**\nsee README"]
+
+
+@pytest.mark.slow
+def test_what_is_typed_while_the_server_is_away_arrives_when_it_is_back(
+    stage: Stage, talk: Terminals
+) -> None:
+    stage.listen = stage.server.listen
+    stage.server.stop().check()
+    talk.type("bobb", "while it is away", "Enter")
+    talk.until_shown("bobb", "bobb …", "while it is away")
+    stage.start_server()
+    talk.until_shown("alice", "bobb ! unverified", "while it is away")
+    talk.until_shown("bobb", "connected")
+    assert "bobb …" not in talk.screen("bobb")
