@@ -6,19 +6,35 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import structs
 from textual.pilot import Pilot
 
 from coterie.client import api
 from coterie.errors import CoterieError, InvalidInput
 from coterie.tui.app import ChatApp
 from coterie.tui.composer import Composer
-from tests.cli.fakes import OPS, WAR, FakeBackend
+from tests.cli.fakes import ALICE, BOBB, OPS, WAR, FakeBackend
 
 DEADLINE_S = 5.0
 
 
 class TwoRooms(FakeBackend):
     """Knows its rooms by their ids, and what was said in each."""
+
+    def __init__(self, *timeline: api.Message | api.Notice) -> None:
+        super().__init__(*timeline)
+        self.members = (ALICE, BOBB)
+
+    async def call(self, request: api.Request) -> api.Result:
+        """With its rooms and members as they are now."""
+        answer = await super().call(request)
+        match answer:
+            case api.Status():
+                return structs.replace(answer, rooms=self.rooms)
+            case api.Members():
+                return api.Members(self.members)
+            case _:
+                return answer
 
     @staticmethod
     def _check(room: str) -> None:

@@ -7,7 +7,7 @@ from coterie.client import api
 from coterie.errors import InvalidInput, Unavailable
 from coterie.tui.themes import THEMES
 from tests.asynchronous import asynchronous
-from tests.cli.fakes import FakeBackend, message
+from tests.cli.fakes import ALICE, BOBB, OPS, WAR, FakeBackend, message
 from tests.tui.look import TwoRooms, looking
 
 SIZES = pytest.mark.parametrize("size", [(60, 18), (100, 30), (300, 80)], ids=str)
@@ -103,18 +103,14 @@ async def test_tab_completes_names_and_commands() -> None:
 
 @asynchronous
 async def test_a_room_that_cannot_be_written_to_says_why_above_its_messages() -> None:
-    async with looking(TwoRooms(), "war room") as seen:
+    backend = TwoRooms()
+    async with looking(backend, "war room") as seen:
         await seen.until_shown("⚠ a member saw another log than this device, Ctrl+P")
         await seen.press("ctrl+p", "a", "c", "k", "enter")
         await seen.until_shown("Two logs", "y go on · n wait")
         await seen.press("y")
         await seen.until_gone("Two logs")
-        acknowledged = [
-            request
-            for request in seen.app.session._backend.asked  # type: ignore[attr-defined]
-            if isinstance(request, api.Acknowledge)
-        ]
-        assert len(acknowledged) == 1
+        await seen.until(lambda: api.Acknowledge(room=WAR.room_id) in backend.asked)
 
 
 @asynchronous
@@ -180,6 +176,42 @@ async def test_the_screen_ends_with_the_client_and_says_why() -> None:
         backend.say(message("last words"))
         await seen.until(lambda: seen.app.return_value is not None)
         assert str(seen.app.return_value) == "the process has ended"
+
+
+@asynchronous
+async def test_markup_in_the_name_of_a_room_is_shown_and_not_obeyed() -> None:
+    backend, name = TwoRooms(), "[red]x[/][@click=app.quit]"
+    hostile = msgspec.structs.replace(OPS, name=name, topic="[b]\x1b[2J", reason="[i]no[/i]")
+    backend.rooms = (hostile,)
+    async with looking(backend, name) as seen:
+        await seen.until_shown(f"#{name} · 2 members", "[b]�[2J", "⚠ [i]no[/i]", f"message #{name}")
+        await seen.press("ctrl+k")
+        await seen.until_shown("Go to", f"#{name}  2 members · [i]no[/i]")
+        await seen.press("escape")
+        await seen.type("/members")
+        await seen.until_shown(f"Members of #{name}")
+        await seen.press("escape")
+        await seen.type("/leave")
+        await seen.until_shown(f"Leave #{name}?")
+
+
+@asynchronous
+async def test_a_changed_key_stops_sending_until_the_person_says_go_on() -> None:
+    backend = TwoRooms()
+    reason = "the key of bobb changed: acknowledge it to go on"
+    backend.rooms = (msgspec.structs.replace(OPS, state="key-changed", reason=reason),)
+    backend.members = (ALICE, msgspec.structs.replace(BOBB, pin="changed"))
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("⚠ key changed", reason)
+        await seen.press("ctrl+p", "a", "c", "k", "enter")
+        await seen.until_shown("Key changed", "bobb came with another key", "y go on · n wait")
+        await seen.press("n")
+        await seen.until_gone("y go on")
+        assert api.Acknowledge(name="bobb") not in backend.asked
+        await seen.press("ctrl+p", "a", "c", "k", "enter")
+        await seen.until_shown("y go on")
+        await seen.press("y")
+        await seen.until(lambda: api.Acknowledge(name="bobb") in backend.asked)
 
 
 @asynchronous

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -62,7 +63,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = _plain(self._title)
             yield Input(placeholder="type a few letters", compact=True)
             yield OptionList(compact=True)
 
@@ -99,6 +100,11 @@ class Picker(ModalScreen[T | None], Generic[T]):
         options.highlighted = 0 if self._shown else None
 
 
+def _plain(text: str) -> Text:
+    """As a title: in a string Textual reads markup, and room names are others' words."""
+    return Text(text)
+
+
 def _line(pick: Pick[T]) -> Content:
     name = Content(pick.name)
     return Content.assemble(name, ("  " + pick.hint, "$text-muted")) if pick.hint else name
@@ -118,7 +124,7 @@ class Reader(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
+            dialog.border_title = _plain(self._title)
             dialog.border_subtitle = "↑↓ read · Esc back"
             with VerticalScroll():
                 yield Static(self._text, markup=False)
@@ -139,7 +145,7 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = self._title
-            dialog.border_subtitle = self._answers
+            dialog.border_title = _plain(self._title)
+            dialog.border_subtitle = _plain(self._answers)
             with VerticalScroll():
                 yield Static(self._text, markup=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from typing import TypeAlias
 from coterie.client.api import Message
 
 OVERLAP = 50  # of the newest messages can be read from the store before they come by themselves
-RUN_S = 300  # what one person says within five minutes stands under one head
+RUN = timedelta(minutes=5)  # what one person says within it stands under one head
 
 
 class Sending(StrEnum):
@@ -143,23 +143,22 @@ class RoomTimeline:
         """From the top to the bottom."""
         items: list[Item] = []
         above: Message | None = None
-        day = ""
+        above_at = day = None
         for message in self.messages:
             time = local_time(message.time)
-            if (today := f"{time:%A} {time.day} {time:%B %Y}") != day:
+            if (today := time.date()) != day:
                 day, above = today, None
-                items.append(Day(day))
-            if message is self.first_unread or message == self.first_unread:
+                items.append(Day(f"{time:%A} {time.day} {time:%B %Y}"))
+            if self.first_unread is not None and message == self.first_unread:
                 above = None
                 items.append(New())
-            has_head = message.kind == "line" or above is None or not _continues(above, message)
-            items.append(Entry(message, has_head, pins.get(message.sender, "")))
-            above = message
+            continues = (
+                above is not None
+                and above_at is not None
+                and (above.kind, above.sender) == (message.kind, message.sender)
+                and message.kind != "line"
+                and timedelta(0) <= time - above_at < RUN
+            )
+            items.append(Entry(message, not continues, pins.get(message.sender, "")))
+            above, above_at = message, time
         return [*items, *self.unsent]
-
-
-def _continues(above: Message, message: Message) -> bool:
-    if (above.kind, above.sender) != (message.kind, message.sender):
-        return False
-    apart = local_time(message.time) - local_time(above.time)
-    return 0 <= apart.total_seconds() < RUN_S
