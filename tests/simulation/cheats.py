@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 SOON_S = 0.2  # in which a cheat looks at the log again
 BACK = (Event.OLDER_COPY,)  # of the client whose keys were used
-FLOOD = 30
+FLOOD = 30  # proposals
+COMMITS = 100
 
 
 @dataclass
@@ -400,6 +401,11 @@ def emptied_list(world: "Ordeal", action: "Action") -> bool:
     cheat = Cheat.of(world, MEMBERS[-1])
     if cheat is None or not world.server.is_up:
         return False
+    _empty_list(world, action, cheat)
+    return False
+
+
+def _empty_list(world: "Ordeal", action: "Action", cheat: Cheat) -> None:
     cheat.catch_up()
     others = {leaf_identity(m.leaf_node).device for m in cheat.group.members()} - {cheat.device}
     change = f.ChangeList(
@@ -408,15 +414,62 @@ def emptied_list(world: "Ordeal", action: "Action") -> bool:
 
     def done(answer: object) -> None:
         if isinstance(answer, f.Stale):
-            world.remember(SOON_S, lambda: emptied_list(world, action))
+            world.remember(SOON_S, lambda: _empty_list(world, action, cheat))
             return
         world.took_effect(action.name)
         if isinstance(answer, f.Failed) and answer.code is f.Code.NOT_KEEPER:
             world.found_out(action.name, REFUSAL)
 
     job = lambda t: t.logs.change_list(change, cheat.device)  # noqa: E731
-    world.server.party.context.run(world.server.writer.submit, job, done)
+    if world.server.is_up:
+        world.server.party.context.run(world.server.writer.submit, job, done)
+
+
+@hostile("member", shows=(Event.UNLISTED,), may_show=BACK, forks=True)
+def emptied_list_by_keeper(world: "Ordeal", action: "Action") -> bool:
+    """An admin takes all others off the delivery list"""
+    cheat = Cheat.of(world, MEMBERS[0])
+    if cheat is None or not world.server.is_up:
+        return False
+    _empty_list(world, action, cheat)
     return False
+
+
+# --- too many of what counts ---------------------------------------------------------------------
+
+
+@hostile("member", shows=(REFUSAL,), may_show=BACK)
+def commit_flood(world: "Ordeal", action: "Action") -> bool:
+    """One commit after the other, as fast as the server takes them"""
+    cheat = Cheat.of(world, action.who)
+    if cheat is not None:
+        _flood(world, action, cheat, COMMITS)
+    return False
+
+
+def _flood(world: "Ordeal", action: "Action", cheat: Cheat, left: int) -> None:
+    """One more commit on the newest state, and the next as soon as the server answers."""
+    if not left or world.calm_since is not None:
+        return
+
+    def again() -> None:
+        _flood(world, action, cheat, left - 1)
+
+    if not world.server.is_up:
+        world.remember(SOON_S, again)
+        return
+    cheat.catch_up()
+    where, pending = cheat.commit()
+
+    def done(answer: object) -> None:
+        if isinstance(answer, f.Accepted):
+            world.took_effect(action.name)
+            _goes_on(pending)(cheat)
+        elif isinstance(answer, f.Failed) and answer.code is f.Code.WAIT:
+            world.found_out(action.name, REFUSAL)
+        world.remember(SOON_S, again)
+
+    cheat.post(f.Kind.COMMIT, pending.message, where.message_id, done)
 
 
 # --- what counts, and lies -----------------------------------------------------------------------

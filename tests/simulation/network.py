@@ -5,7 +5,8 @@ A stream keeps its order. Each write is chopped as the seed says; ``tamper`` dam
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -233,10 +234,24 @@ class Network:
     offline_until: dict[str, float] = field(default_factory=dict)
     latency_s: tuple[float, float] = LATENCY_S
     _listening: tuple[Party, Accepts] | None = None
+    _apart: dict[str, tuple[Party, Accepts]] = field(default_factory=dict)
 
     def listen(self, party: Party, accept: Accepts) -> None:
         """That process takes connections from now on."""
         self._listening = (party, accept)
+
+    @contextmanager
+    def only_for(self, names: Iterable[str]) -> Iterator[None]:
+        """What begins to listen inside is reached by these clients instead, and by no others."""
+        before = self._listening
+        yield
+        assert self._listening is not None
+        self._apart = dict.fromkeys(names, self._listening)
+        self._listening = before
+
+    def together(self) -> None:
+        """All clients reach the one server again."""
+        self._apart.clear()
 
     def of(self, party: Party) -> "Dialler":
         """The client's seam."""
@@ -264,7 +279,7 @@ class Network:
     def dial(self, client: Party, receiver: Receiver, address: Address) -> End:
         """The client's end of a new connection. Raises Unavailable."""
         loop = asyncio.get_running_loop()
-        listening = self._listening
+        listening = self._apart.get(client.name, self._listening)
         if self.offline_until.get(client.name, 0.0) > loop.time():
             raise Unavailable(f"cannot reach {address}: the network is down")
         if listening is None or not listening[0].is_alive:

@@ -47,6 +47,8 @@ class Ordeal(World):
         )  # who was outside, or put back, and lacks what was said meanwhile
         # account: the first and the last place of which it was shown another entry
         self.forked_at: dict[str, tuple[int, int]] = {}
+        self.crossed: dict[str, int] = {}  # account: where an entry of the other log is in its own
+        self.at_calm: list[Callable[[], object]] = []  # what ends an attack
         self.programs: dict[str, Cheat] = {}  # that have a member's keys
         self.spent_key_package: tuple[DeviceKeyPackage, ...] = ()  # that a lying server gives again
         self.rolled_back = False  # the server, once a schedule
@@ -188,6 +190,9 @@ class Ordeal(World):
 
     def calm(self) -> None:
         self.server.lies.end()
+        for end in self.at_calm:
+            end()
+        self.at_calm.clear()
         self.server.lies = Lies()
         super().calm()
         self.traitors.clear()

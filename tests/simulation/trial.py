@@ -36,7 +36,7 @@ def judge(world: "Ordeal", unsettled: str) -> str:
     _count_signs(world)
     checks = [undetected, wrongly_accused, invented, stopped, grown]
     if world.is_forked:
-        checks.append(late_forks)
+        checks += [late_forks, late_crossings]
     else:
         checks += [apart, unheard]
     if not (world.is_forked or world.has_moved):
@@ -107,6 +107,15 @@ def late_forks(world: "Ordeal") -> Iterator[str]:
             told = [row.seq for row in _events(world, reader, "fork")]
             if crossing is not None and not any(seq <= crossing for seq in told):
                 yield f"{reader.name} is not told of the fork at {first} by {crossing}, where it crossed"
+
+
+def late_crossings(world: "Ordeal") -> Iterator[str]:
+    """Where one entry of another whole log was shown: by it, to each who opened it."""
+    for name, crossing in world.crossed.items():
+        device = world.devices[name]
+        told = [row.seq for row in _events(world, device, "fork")]
+        if any(row.seq == crossing for row in oracle.texts(world, device)) and crossing not in told:
+            yield f"{name} is not told of the other log at {crossing}, where an entry of it crossed"
 
 
 def _is_of(world: "Ordeal", entry: Entry, name: str) -> bool:
@@ -239,4 +248,4 @@ def unheard(world: "Ordeal") -> Iterator[str]:
 def grown(world: "Ordeal") -> Iterator[str]:
     """Nobody has gathered tasks, connections or key packages."""
     yield from oracle.grown_server(world)
-    yield from oracle.grown_clients(world)
+    yield from oracle.grown_clients(world, may_wait=world.is_forked)
