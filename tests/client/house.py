@@ -32,7 +32,6 @@ from coterie.client.store import APPLICATION_ID, SCHEMA, Store
 from coterie.errors import CoterieError, Unavailable
 from coterie.identity import AccountKey
 from coterie.secret import Secret
-from coterie.server.session import House as SharedHouse
 from coterie.server.session import Session
 from coterie.wire import frames as f
 from coterie.wire.invite import Invite
@@ -116,7 +115,7 @@ class House:
         self.folder = folder
         self.clock = FakeClock()
         shutil.copytree(_new_server(), folder / "server")
-        self.shared: SharedHouse = make_house(folder / "server", InlineThreads(), self.clock)
+        self.shared = make_house(folder / "server", InlineThreads(), self.clock)
         self.network = FakeNetwork(self._listen)
         self.static = self.shared.keys.static
         self.connections: list[HouseServer] = []

@@ -21,8 +21,8 @@ from coterie.noise.channel import Channel, Established, RenewalMessage
 from coterie.noise.dh import FFDHE2048
 from coterie.noise.symmetric import CipherState
 from coterie.secret import Secret
+from coterie.server.house import House
 from coterie.server.limits import Limits
-from coterie.server.session import House
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
 from tests.client.world import COUNTED, DEVICE, World

@@ -15,8 +15,8 @@ from coterie.noise.channel import (
     Renewed,
     frame_message,
 )
+from coterie.server.house import House
 from coterie.server.peer import Peer
-from coterie.server.session import House
 from coterie.wire import frames as f
 from coterie.wire.invite import Address
 from coterie.wire.stream import encode_frame, from_server

@@ -130,7 +130,7 @@ async def test_flood_of_requests_gives_way_to_the_others_after_some(tmp_path: Pa
         for _ in range(10 * STEPS_PER_TURN):
             channel.rekey()
         flood.peer.data_received(channel.data_to_send())
-        assert flood.peer._is_resting
+        assert flood.peer._intake.is_resting
         assert not flood.transport.is_reading_now
         assert await other.ask(f.Ping()) == [f.Done()]
         await flood.run()

@@ -8,9 +8,9 @@ from secrets import token_bytes
 from coterie.noise.channel import MESSAGE_1_SIZE
 from coterie.server import limits
 from coterie.server.bus import INBOX_GREW, log_grew
+from coterie.server.house import House
 from coterie.server.limits import Limits
 from coterie.server.news import News
-from coterie.server.session import House
 from coterie.wire import chain
 from coterie.wire import frames as f
 from coterie.wire import limits as wire_limits
@@ -345,7 +345,9 @@ async def test_large_requests_in_flight_are_bounded_in_bytes(tmp_path: Path) -> 
         w.house.writer._threads = threads
         for number in range(1, 8):
             await peer.ask(post(GROUP, number, kind=f.Kind.COMMIT, body=bytes(8 * 2**20)))
-        assert peer.peer._bytes_in_flight < limits.MAX_BYTES_IN_FLIGHT + wire_limits.MAX_FRAME
+        assert (
+            peer.peer._intake.bytes_in_flight < limits.MAX_BYTES_IN_FLIGHT + wire_limits.MAX_FRAME
+        )
         assert not peer.transport.is_reading_now
         for _ in range(8):
             threads.release()

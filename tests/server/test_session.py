@@ -22,8 +22,9 @@ from coterie.server import attempts
 from coterie.server.attempts import Attempts
 from coterie.server.database import DiskFull
 from coterie.server.fair import FairThreads
+from coterie.server.house import House
 from coterie.server.limits import Limits
-from coterie.server.session import House, Session, State
+from coterie.server.session import Session, State
 from coterie.server.store import PostJob
 from coterie.wire import chain
 from coterie.wire import frames as f

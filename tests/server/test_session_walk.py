@@ -19,7 +19,7 @@ from coterie.client.login import PasswordLogin
 from coterie.errors import RemoteProtocolError
 from coterie.opaque.stretch import IDENTITY
 from coterie.server.limits import Limits
-from coterie.server.session import ALLOWED, House, State
+from coterie.server.session import ALLOWED, State
 from coterie.wire import chain
 from coterie.wire import frames as f
 from coterie.wire.limits import MAX_MESSAGE_BODY
@@ -76,7 +76,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
-        self.house: House = make_house(folder, InlineThreads(), self.clock, Limits())
+        self.house = make_house(folder, InlineThreads(), self.clock, Limits())
         self.anna, self.ben = Person("anna"), Person("ben")
         for person, token in ((self.anna, b"1" * 16), (self.ben, b"2" * 16)):
             person.register(self.house.store, token=token, now=self.clock.now())

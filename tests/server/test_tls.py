@@ -13,9 +13,9 @@ from coterie.client.link import Link
 from coterie.client.tls import CertificateRefused, context_for
 from coterie.errors import CoterieError, RemoteProtocolError, Unavailable
 from coterie.server.certificate import Certificate
+from coterie.server.house import House
 from coterie.server.limits import Limits
 from coterie.server.peer import Peer
-from coterie.server.session import House
 from coterie.server.tls import TlsLayer
 from coterie.wire import chain
 from coterie.wire import frames as f

@@ -17,11 +17,11 @@ from coterie.secret import Secret
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
 from coterie.server.certificate import Certificate
+from coterie.server.house import House
 from coterie.server.keys import Keys
 from coterie.server.limits import Limits
 from coterie.server.listener import Listener
 from coterie.server.seams import PoolThreads, SystemClock, Threads
-from coterie.server.session import House
 from coterie.server.store import Store
 from coterie.server.writer import Writer
 from coterie.wire import frames as f

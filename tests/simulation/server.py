@@ -13,10 +13,10 @@ from sqlalchemy import select
 from coterie.server import schema
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
+from coterie.server.house import House
 from coterie.server.keys import Keys
 from coterie.server.listener import Listener
 from coterie.server.peer import Peer
-from coterie.server.session import House
 from coterie.server.writer import Writer
 from coterie.wire import frames as f
 from coterie.wire.stream import encode_frame, from_server
@@ -95,9 +95,10 @@ class TwinPeer(Peer):
     def _take(self, request: f.Request) -> None:
         lie = self.server.lies.instead(self, request.body)
         if lie is not None:
-            self._give_back(self._reserved)
-            self._reserved = 0
+            size = self._intake.frames.last_size
+            self._intake.begin(request, size)
             self.tell(f.Reply(request.id, lie))
+            self._intake.end(request, size, 0)
             return
         self._asked[request.id] = request.body
         super()._take(request)

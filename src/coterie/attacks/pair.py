@@ -21,10 +21,10 @@ from coterie.server import seams as server_seams
 from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
 from coterie.server.folder import data_folder
+from coterie.server.house import House
 from coterie.server.keys import Keys
 from coterie.server.limits import Limits
 from coterie.server.listener import Listener
-from coterie.server.session import House
 from coterie.server.store import Store
 from coterie.server.writer import Writer
 from coterie.wire.invite import Address, Invite

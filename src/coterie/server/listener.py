@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from coterie.server import limits
 from coterie.server.attempts import network_of
+from coterie.server.house import House
 from coterie.server.peer import Peer
-from coterie.server.session import House
 from coterie.server.tls import TlsLayer
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from coterie.server.attempts import Attempts
 from coterie.server.bus import Bus
 from coterie.server.config import Config
 from coterie.server.folder import data_folder, is_data_folder
+from coterie.server.house import House
 from coterie.server.keys import Keys
 from coterie.server.limits import EXIT_TIMEOUT_S, GARBAGE_THRESHOLDS, SWITCH_INTERVAL_S
 from coterie.server.listener import Listener
 from coterie.server.open_files import within_open_files
 from coterie.server.seams import PoolThreads, SystemClock, Threads
-from coterie.server.session import House
 from coterie.server.store import Store
 from coterie.server.writer import Writer
 from coterie.wire.invite import Address, Invite, decode_address

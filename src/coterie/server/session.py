@@ -5,10 +5,9 @@ States and what each allows are one table. A request becomes one answer; several
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, assert_never
+from typing import Any, TypeVar, assert_never
 
 from coterie.errors import (
     CoterieError,
@@ -18,24 +17,15 @@ from coterie.errors import (
     StorageError,
 )
 from coterie.logs import get_logger, is_debugging, short
-from coterie.opaque import context
-from coterie.opaque.server import ServerLogin, check_record, fake_record, registration_response
-from coterie.server.attempts import Attempts, network_of
-from coterie.server.budget import Budget
-from coterie.server.bus import Bus, Listener
+from coterie.server.attempts import network_of
 from coterie.server.database import DiskFull
 from coterie.server.delivery import PostAnswer
-from coterie.server.fair import FairThreads
-from coterie.server.keys import Keys
-from coterie.server.limits import Limits
-from coterie.server.outbox import Outbox
-from coterie.server.quotas import Quotas
-from coterie.server.seams import Clock, Threads
-from coterie.server.store import PostJob, Store
-from coterie.server.writer import Writer
+from coterie.server.house import Connected, House
+from coterie.server.passwords import Passwords
+from coterie.server.store import PostJob
 from coterie.server.writing import Transaction
 from coterie.wire import frames as f
-from coterie.wire import limits, names
+from coterie.wire import limits
 from coterie.wire.signed import (
     device_login_input,
     open_certificate,
@@ -93,45 +83,6 @@ _NO_STORE = f.Failed(f.Code.FULL, "the server cannot use its database: nothing w
 _DUMMY_KEY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
 
 
-@dataclass(slots=True)
-class House:
-    """What all connections share."""
-
-    store: Store
-    writer: Writer
-    bus: Bus
-    keys: Keys
-    attempts: Attempts
-    clock: Clock
-    threads: Threads  # behind ``heavy``
-    readers: Threads
-    limits: Limits = field(default_factory=Limits)
-    heavy: FairThreads = field(init=False)  # for key exchanges and logins, by address
-    quotas: Quotas = field(init=False)
-    budget: Budget = field(init=False)  # of requests that come in or wait for an answer
-    outbox: Outbox = field(init=False, default_factory=Outbox)
-    devices: dict[bytes, list["Connected"]] = field(init=False, default_factory=dict)
-    """The connections of each, the oldest first."""
-    registrations: Attempts = field(init=False)
-    """By name; apart, so that whoever holds an invite pushes no guesses at passwords out of memory."""
-    fake_record: bytes = field(init=False)  # what a name that does not exist is answered from
-
-    def __post_init__(self) -> None:
-        limits = self.limits
-        self.heavy = FairThreads(self.threads, limits.key_exchanges_at_once)
-        self.quotas = Quotas(limits)
-        self.budget = Budget(limits.request_bytes, limits.request_bytes_per_account)
-        self.registrations = Attempts(limits)
-        self.fake_record = fake_record(self.keys.opaque)
-
-
-class Connected(Listener, Protocol):
-    """A connection, as its session sees it."""
-
-    def displaced(self) -> None:
-        """The device has as many newer connections as it may."""
-
-
 class Session:
     """One connection's state. ``listener`` is how it is told of what grows. ``number`` finds it in the log.
 
@@ -149,8 +100,7 @@ class Session:
         self.name = ""
         self.handshake_hash = b""  # set when the channel is there, and again after a renewal
         self._needs_login = False  # a renewal was made and not yet signed
-        self._registering: f.RegisterStart | None = None
-        self._login: tuple[str, ServerLogin] | None = None
+        self._passwords = Passwords(house, self.network, number)
         self._groups: set[bytes] = set()
 
     @property
@@ -232,11 +182,15 @@ class Session:
             case f.RegisterStart():
                 return await self._register_start(body)
             case f.RegisterFinish():
-                return await self._register_finish(body)
+                self.state = State.ANONYMOUS  # whatever comes of it
+                return await self._passwords.finish_registration(body)
             case f.PasswordLoginStart():
                 return await self._password_start(body)
             case f.PasswordLoginFinish(ke3):
-                return await self._password_finish(ke3)
+                self.state = State.ANONYMOUS
+                self.name, reply = await self._passwords.finish_login(ke3)
+                self.state = State.UNLOCKED
+                return reply
             case f.ReplaceDeviceList(signed, certificate):
                 return await self._replace_list(signed, certificate)
             case f.DeviceLogin():
@@ -296,103 +250,19 @@ class Session:
         store = self._house.store
         return f.HelloReply(limits.VERSION, store.server_id, store.generation)
 
-    # --- registration --------------------------------------------------------------------------
-
-    async def _register_start(self, body: f.RegisterStart) -> f.ReplyBody:
-        if not names.is_allowed(body.name):
-            return f.Failed(f.Code.NAME_NOT_ALLOWED, f"a name is {names.RULE}")
-        house, key = self._house, f"registration {self.network}"
-        wait_s = house.attempts.begin(key, now=house.clock.monotonic())
-        if wait_s:
-            return _wait(wait_s)
-        await house.readers.run(
-            house.store.reading.check_registration, body.token, body.name, house.clock.now()
-        )
-        house.attempts.take_back(key)  # an office that joins together does not wait for itself
-        # Who could evaluate guesses under a name to come would compare them once the database is stolen.
-        wait_s = house.registrations.begin(body.name, now=house.clock.monotonic())
-        if wait_s:
-            return _wait(wait_s)
-        response = await house.heavy.run(
-            self.network,
-            registration_response,
-            house.keys.opaque,
-            body.registration_request,
-            body.name.encode(),
-        )
-        self._registering, self.state = body, State.REGISTERING
-        return f.RegisterResponse(response)
-
-    async def _register_finish(self, body: f.RegisterFinish) -> f.ReplyBody:
-        started, self._registering, self.state = self._registering, None, State.ANONYMOUS
-        if started is None:
-            return f.Failed(f.Code.MALFORMED, "RegisterFinish without RegisterStart")
-        check_record(body.registration_record)
-        device_list = open_device_list(body.device_list)
-        certificate = open_certificate(body.certificate)
-        listed = {(one.device, one.device_key) for one in device_list.devices}
-        is_consistent = (
-            device_list.name == certificate.name == started.name
-            and device_list.account_key == certificate.account_key
-            and device_list.version == certificate.list_version == 1
-            and listed == {(certificate.device, certificate.device_key)}
-        )
-        if not is_consistent:
-            return f.Failed(f.Code.MALFORMED, "certificate and device list do not agree")
-        done: f.ReplyBody = await self._do(
-            lambda t: t.accounts.register(
-                started.token,
-                body.registration_record,
-                body.vault,
-                body.device_list,
-                device_list,
-                certificate,
-            )
-        )
-        self._house.registrations.forget(started.name)
-        log.info("account-made", connection=self._number)
-        return done
-
     # --- login ---------------------------------------------------------------------------------
 
+    async def _register_start(self, body: f.RegisterStart) -> f.ReplyBody:
+        reply = await self._passwords.start_registration(body)
+        if isinstance(reply, f.RegisterResponse):
+            self.state = State.REGISTERING
+        return reply
+
     async def _password_start(self, body: f.PasswordLoginStart) -> f.ReplyBody:
-        """Known and unknown names take the same path: a record is read, or the fake one is; then the same work."""
-        house, keys = self._house, self._house.keys.opaque
-        wait_s = house.attempts.begin(*self._attempt_of(body.name), now=house.clock.monotonic())
-        if wait_s:
-            return _wait(wait_s)
-        found = await house.readers.run(house.store.reading.opaque_record, body.name)
-        record = house.fake_record if found is None else found
-
-        def respond() -> tuple[bytes, ServerLogin]:
-            return ServerLogin.respond(
-                keys,
-                record,
-                body.ke1,
-                credential_identifier=body.name.encode(),
-                context=context(self.handshake_hash),
-                server_identity=house.store.server_id,
-                client_identity=body.name.encode(),
-            )
-
-        ke2, login = await house.heavy.run(self.network, respond)
-        self._login, self.state = (body.name, login), State.LOGGING_IN
-        return f.PasswordLoginResponse(ke2)
-
-    async def _password_finish(self, ke3: bytes) -> f.ReplyBody:
-        login, self._login, self.state = self._login, None, State.ANONYMOUS
-        if login is None:
-            return _NOT_AUTHENTICATED
-        name, server_login = login
-        server_login.finish(ke3)  # raises NotAuthenticated
-        account = await self._house.readers.run(self._house.store.reading.account, name)
-        if account is None:
-            return _NOT_AUTHENTICATED
-        of_name, of_network = self._attempt_of(name)
-        self._house.attempts.forget(of_name)
-        self._house.attempts.take_back(of_network)
-        self.name, self.state = name, State.UNLOCKED
-        return f.PasswordLoggedIn(account.vault, account.device_list)
+        reply = await self._passwords.start_login(body, self.handshake_hash)
+        if isinstance(reply, f.PasswordLoginResponse):
+            self.state = State.LOGGING_IN
+        return reply
 
     async def _replace_list(
         self, signed: f.SignedDocument, certificate: f.SignedDocument | None
@@ -449,10 +319,6 @@ class Session:
         if not connections:
             self._house.devices.pop(self.device, None)
 
-    def _attempt_of(self, name: str) -> tuple[str, str]:
-        """What a guess at a password counts for. The same for names that do not exist."""
-        return f"name {name}", f"address {self.network}"
-
     # --- logs ----------------------------------------------------------------------------------
 
     async def _subscribe(self, group_id: bytes, cursor: int, chain: bytes) -> f.ReplyBody:
@@ -496,7 +362,3 @@ def _failed(error: Exception) -> f.Failed:
             return f.Failed(f.Code.MALFORMED, str(error)[:500])
         case _:
             raise error
-
-
-def _wait(wait_s: float) -> f.Failed:
-    return f.Failed(f.Code.WAIT, f"too many attempts: wait {wait_s:.0f} s", wait_s=wait_s)
