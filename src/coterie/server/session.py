@@ -121,6 +121,7 @@ class Session:
         for group_id in self._groups:
             self._house.bus.unsubscribe(group_id, self._listener)
         self._groups.clear()
+        del self._listener  # which has this session: so both are free without a search for garbage
 
     def renewed(self, handshake_hash: bytes) -> None:
         """The channel has new keys: the device signs them before it asks for anything else."""

@@ -56,6 +56,7 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
         """The socket is gone."""
         self._stage = _Stage.CLOSED
         self._peer.connection_lost(error)
+        del self._peer  # which has this layer: so both are free without a search for garbage
 
     def pause_writing(self) -> None:
         """The client reads slowly."""
