@@ -151,6 +151,8 @@ async def test_a_command_that_fails_says_so_and_comes_back_to_be_mended() -> Non
         await seen.type("/dance")
         await seen.until_shown("no such command: /dance — /help lists the commands")
         assert seen.composed == "/dance"
+        await seen.press("alt+down")
+        await seen.until_gone("no such command")
 
 
 @asynchronous

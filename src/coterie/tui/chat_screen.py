@@ -175,7 +175,8 @@ class ChatScreen(Screen[None]):
     # --- doing ---------------------------------------------------------------------------------
 
     def _begin(self, work: Coroutine[object, object, object]) -> None:
-        """In the background; what goes wrong is said."""
+        """In the background; what goes wrong is said, in place of what went wrong before."""
+        self._problem = ""
         self.run_worker(self._told(work))
 
     async def _told(self, work: Coroutine[object, object, object]) -> None:
@@ -196,7 +197,6 @@ class ChatScreen(Screen[None]):
             self.update()
 
     def on_composer_entered(self, event: Composer.Entered) -> None:
-        self._problem = ""
         self._begin(self._enter(event.text))
 
     async def _enter(self, text: str) -> None:
@@ -226,7 +226,7 @@ class ChatScreen(Screen[None]):
         self.query_one(Composer).focus()
 
     def on_timeline_view_near_top(self) -> None:
-        self._begin(self.session.load_older())
+        self.run_worker(self._told(self.session.load_older()))
 
     # --- dialogs -------------------------------------------------------------------------------
 
