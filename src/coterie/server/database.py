@@ -146,7 +146,7 @@ def revision_of(path: Path) -> str | None:
 
     Raises StorageError for a newer version's, and those of other programs.
     """
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    uri = f"{path.absolute().as_uri()}?mode=rw"  # "ro" leaves files for the write-ahead log behind
     with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
 
         def ask(sql: str) -> Any:
