@@ -8,9 +8,7 @@ MAX_BODY = 8 * 2**20  # bytes of one entry: a commit that heals a bulk-made room
 MAX_MESSAGE_BODY = 256 * 2**10  # bytes of a message or proposal; files are not entries
 MAX_SUCCESSOR_BODY = 2**10  # bytes; a signature over ids, and all of them go into one answer
 MAX_WELCOME = 12 * 2**20  # bytes; stored once however many it is for
-MAX_FETCH_BYTES = (
-    2**20
-)  # bytes of entries in one answer: to form and seal it takes 5 ms from the others
+MAX_FETCH_BYTES = 2**20  # bytes of entries in one answer: to form and seal it takes 5 ms
 MAX_FETCH_ENTRIES = 1_000  # entries in one answer
 MAX_IN_FLIGHT = 64  # requests of one connection that wait for an answer; more pause the reading
 MAX_KEY_PACKAGES = 100  # one-time key packages kept for one device
