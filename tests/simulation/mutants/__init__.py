@@ -11,21 +11,23 @@ from unittest.mock import patch
 
 from tests.simulation.hostility import ordeal_of
 from tests.simulation.ordeal import Ordeal
-from tests.simulation.schedule import schedule_of
+from tests.simulation.schedule import Schedule, schedule_of
 from tests.simulation.world import Outcome, World, beginning, play
 
 Sabotage = tuple[object, str, object]  # of this owner's attribute: what stands in its place
+Drill = Callable[[int], Schedule]
 MOST_SEEDS = 300
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """``attack`` is the hostility whose schedules find it; empty: honest ones do."""
+    """``attack`` is the hostility whose schedules find it, ``drill`` makes some for it; neither: honest ones do."""
 
     name: str
     what: str
     attack: str
     sabotages: Callable[[], tuple[Sabotage, ...]]
+    drill: Drill = schedule_of
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -41,7 +43,7 @@ class Mutant:
         with self.applied():
             if self.attack:
                 return play(ordeal_of(seed, self.attack), Ordeal)
-            return play(schedule_of(seed), World)
+            return play(self.drill(seed), World)
 
     def caught(self, first: int = 0, most: int = MOST_SEEDS) -> Outcome | None:
         """By the first seed that finds something; None: by none of them."""
@@ -56,7 +58,7 @@ MUTANTS: dict[str, Mutant] = {}
 
 
 def mutant(
-    attack: str = "",
+    attack: str = "", drill: Drill = schedule_of
 ) -> Callable[[Callable[[], tuple[Sabotage, ...]]], Callable[[], tuple[Sabotage, ...]]]:
     """Registers a function under its name."""
 
@@ -64,7 +66,7 @@ def mutant(
         sabotages: Callable[[], tuple[Sabotage, ...]],
     ) -> Callable[[], tuple[Sabotage, ...]]:
         name, what = sabotages.__name__, (sabotages.__doc__ or "").split("\n")[0].rstrip(".")
-        MUTANTS[name] = Mutant(name, what, attack, sabotages)
+        MUTANTS[name] = Mutant(name, what, attack, sabotages, drill)
         return sabotages
 
     return register

@@ -7,10 +7,11 @@ from coterie.client import follower, outbox, own_entry
 from coterie.client import log as logs
 from coterie.client.group_log import GroupLog, Halt, Step
 from coterie.client.happening import Event, Line
+from coterie.client.inbox import Inbox
 from coterie.client.rooms import Rooms
 from coterie.client.store import Store
 from coterie.wire import chain
-from tests.simulation.mutants import Sabotage, mutant
+from tests.simulation.mutants import Sabotage, drills, mutant
 
 
 @mutant()
@@ -157,6 +158,18 @@ def keeps_what_has_landed() -> tuple[Sabotage, ...]:
         return replace(step, log=replace(step.log, outbox=log.outbox))
 
     return ((logs, "read_own", read_own),)
+
+
+@mutant(drill=drills.dies_at_the_door)
+def takes_a_welcome_before_it_is_saved() -> tuple[Sabotage, ...]:
+    """An item of the inbox counts as taken before the room it brings is kept"""
+    real = Inbox._take
+
+    def take(self: Any, item: Any) -> bool:
+        self._store.put("inbox", item.number.to_bytes(8, "big"))
+        return real(self, item)
+
+    return ((Inbox, "_take", take),)
 
 
 @mutant()

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from msgspec import structs
+from sqlalchemy import select
 
 from coterie.errors import CoterieError
-from coterie.server import delivery, posting
+from coterie.server import delivery, posting, schema
 from coterie.server.bus import Bus
+from coterie.server.directory import Directory
 from coterie.server.news import News
 from coterie.server.peer import Peer
 from coterie.server.posting import Logs
@@ -17,7 +19,7 @@ from coterie.server.store import Batch
 from coterie.server.writer import Writer
 from coterie.wire import chain
 from coterie.wire import frames as f
-from tests.simulation.mutants import Sabotage, mutant
+from tests.simulation.mutants import Sabotage, drills, mutant
 
 Judge = Callable[..., Any]
 
@@ -113,6 +115,20 @@ def deletes_what_it_gives() -> tuple[Sabotage, ...]:
         return inbox
 
     return ((Session, "_fetch_inbox", fetch_inbox),)
+
+
+@mutant(drill=drills.comes_and_goes)
+def gives_a_key_package_twice() -> tuple[Sabotage, ...]:
+    """A one-time key package is kept when it is handed out"""
+
+    def take(self: Any, device: bytes) -> f.DeviceKeyPackage | None:
+        c = schema.key_package.c
+        query = select(c.key_package, c.is_last_resort).where(c.device == device)
+        first = query.order_by(c.is_last_resort, c.id).limit(1)
+        found = self._connection.execute(first).first()
+        return None if found is None else f.DeviceKeyPackage(device, found[0], bool(found[1]))
+
+    return ((Directory, "_take", take),)
 
 
 @mutant()
