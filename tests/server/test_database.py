@@ -17,7 +17,7 @@ from sqlalchemy import Connection, event, func, select
 from coterie.errors import StorageError
 from coterie.server import database, schema
 from coterie.server.database import FILE as DATABASE
-from coterie.server.database import DiskFull
+from coterie.server.database import REVISION, DiskFull
 from coterie.server.store import Store
 from coterie.wire import frames as f
 from tests.server.people import (
@@ -81,7 +81,7 @@ def test_database_of_a_newer_version_is_refused_with_both_numbers(tmp_path: Path
     Store.open(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0999'")
-    assert "schema 0999, this one knows 0001" in str(refusal(tmp_path))
+    assert f"schema 0999, this one knows {REVISION}" in str(refusal(tmp_path))
 
 
 def test_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

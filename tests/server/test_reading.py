@@ -16,6 +16,7 @@ from tests.server.people import (
     entries,
     take_inbox,
 )
+from tests.server.statements import statements
 
 
 def test_chain_that_differs_or_a_cursor_beyond_the_head_diverges_with_all_successors(
@@ -32,6 +33,25 @@ def test_chain_that_differs_or_a_cursor_beyond_the_head_diverges_with_all_succes
         answer, is_listed = read(GROUP, anna.device.device, cursor, wrong)
         assert answer == f.Diverged(2, (found[1],))
         assert not is_listed
+
+
+def test_successors_are_found_without_reading_the_log_from_end_to_end(
+    store: Store, anna: Writer
+) -> None:
+    """Each device asks whose chain is another: after a restore all of them, and a hostile one as often as it may."""
+    anna.accepted(anna.post(f.Kind.SUCCESSOR, after=0, body=b"successor"))
+    with statements() as seen:
+        answer, _ = store.reading.subscribe(GROUP, anna.device.device, 1, bytes(32))
+    assert isinstance(answer, f.Diverged)
+    assert [entry.body for entry in answer.successors] == [b"successor"]
+    with store.reading.connection() as connection:
+        plans = [
+            line.detail
+            for statement in seen
+            if statement.startswith("SELECT") and "body" in statement
+            for line in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+    assert plans == ["SEARCH entry USING INDEX entry_successor (group_id=? AND seq<?)"]
 
 
 def test_long_log_is_read_in_steps(store: Store, anna: Writer) -> None:

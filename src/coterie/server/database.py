@@ -16,7 +16,7 @@ from coterie.errors import StorageError
 
 FILE = "coterie.db"
 APPLICATION_ID = 0x436F7453  # "CotS": tells our databases from others'
-REVISION = "0001"  # the newest migration that this version knows
+REVISION = "0002"  # the newest migration that this version knows
 CACHE_KIB = (
     16 * 2**10
 )  # of each connection: the inner pages of the indexes of a log of 10^7 entries

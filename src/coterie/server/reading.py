@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select, text
 
 from coterie.server import schema
 from coterie.server.accounts import check_registration
@@ -138,7 +138,7 @@ class Reading:
                 )
             if here == chain:
                 return Subscribed(seen.last, seen.count), seen.is_listed
-            found = _successors(connection, group_id, seen.last)
+            found = _SUCCESSORS.run(connection, (group_id, seen.last))
             return Diverged(seen.last, tuple(_bounded(found))), False
 
     def groups_of(self, device: bytes) -> Groups:
@@ -202,11 +202,6 @@ def _bounded(rows: Iterable[Row]) -> Iterator[Entry]:
         yield Entry(seq, _KINDS[kind], device, message_id, body)
 
 
-def _successors(connection: Connection, group_id: bytes, last: int) -> Iterable[Row]:
-    query = select(*_ENTRY).where(_E.group_id == group_id, _E.seq <= last).order_by(_E.seq)
-    return map(tuple, connection.execute(query.where(_E.kind == Kind.SUCCESSOR)))
-
-
 _KINDS = {kind.value: kind for kind in Kind}
 _E, _M, _G = schema.entry.c, schema.member.c, schema.group.c
 _ENTRY: tuple[ColumnElement[Any], ...] = (_E.seq, _E.kind, _E.device, _E.message_id, _E.body)
@@ -219,6 +214,17 @@ _ENTRIES = Read(
     )
     .order_by(_E.seq),
     ("b_group", "b_after", "b_last"),
+)
+_SUCCESSORS = Read(
+    select(*_ENTRY)
+    .where(
+        # Written out, not a parameter: else SQLite reads the whole log and not ``entry_successor``.
+        text(f"kind = {Kind.SUCCESSOR.value}"),
+        _E.group_id == bindparam("b_group"),
+        _E.seq <= bindparam("b_last"),
+    )
+    .order_by(_E.seq),
+    ("b_group", "b_last"),
 )
 _SEEN = Read(
     select(_G.head, _M.removed_at, _M.count)

@@ -14,9 +14,11 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
+_IS_SUCCESSOR = text("kind = 4")  # ``frames.Kind``; an index is used where a query says the same
 
 meta = Table(
     "meta",
@@ -112,6 +114,13 @@ entry = Table(
     Column("stored_at", Float, nullable=False),  # seconds since 1970
     PrimaryKeyConstraint("group_id", "seq"),
     UniqueConstraint("group_id", "device", "message_id"),
+    Index(
+        "entry_successor",
+        "group_id",
+        "seq",
+        sqlite_where=_IS_SUCCESSOR,
+        postgresql_where=_IS_SUCCESSOR,
+    ),
 )
 
 welcome = Table(

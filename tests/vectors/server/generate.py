@@ -1,7 +1,7 @@
 """Makes a data folder as the present schema's version writes it: ``python -m tests.vectors.server.generate``.
 
 Its name is that of the schema. Once a version with that schema is released its folder stays as it is, for ever: what
-comes later must open it. Run this for a new schema, and for 0001 until the first release.
+comes later must open it. Run this for a new schema, and for the newest until it is released.
 """
 
 import asyncio
