@@ -731,10 +731,42 @@ async def test_store_that_fails_is_a_refusal_that_tells_nothing_else(
             raise error
 
     client = await Client(house).log_in(person(house, "ben").first)
-    house.writer._threads = house.readers = Failing()
+    house.writer._threads = Failing()
+    house.reads = FairThreads(Failing(), 1)
     for body in (f.CreateGroup(GROUP), f.Fetch(GROUP, 0)):
         refused = await client.ask(body)
         assert isinstance(refused, f.Failed)
         assert refused.code is f.Code.FULL
         assert sentence in refused.message
         assert "/" not in refused.message
+
+
+@asynchronous
+async def test_who_reads_much_lets_the_others_read_between(house: House) -> None:
+    """Two reads of one account that take seconds kept everybody else from reading: they stood in one line."""
+
+    class Slow(InlineThreads):
+        gate = asyncio.Semaphore(0)
+
+        async def run(self, function, *args):  # type: ignore[no-untyped-def]
+            await self.gate.acquire()
+            return function(*args)
+
+    clients = {
+        name: await Client(house).log_in(person(house, name).first) for name in ("mallory", "ben")
+    }
+    house.reads = FairThreads(Slow(), 1)
+    answered: list[str] = []
+
+    async def ask(name: str) -> None:
+        await clients[name].ask(f.FetchGroups())
+        answered.append(name)
+
+    asked = ["mallory"] * 4 + ["ben"]
+    async with asyncio.TaskGroup() as tasks:
+        for name in asked:
+            tasks.create_task(ask(name))
+        await settle()
+        for _ in asked:
+            Slow.gate.release()
+    assert answered == ["mallory", "mallory", "ben", "mallory", "mallory"]

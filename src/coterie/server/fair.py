@@ -1,6 +1,6 @@
-"""Expensive work, a few at once: key exchanges and logins. Who waits is served address by address.
+"""Work for threads, a few at once: key exchanges, logins, reads. Who waits is served address by address, or account.
 
-So a flood from one address waits for itself, and whoever comes from another is next.
+So a flood from one of them waits for itself, and whoever comes from another is next.
 """
 
 import asyncio

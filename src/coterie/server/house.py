@@ -9,7 +9,7 @@ from coterie.server.budget import Budget
 from coterie.server.bus import Bus, Listener
 from coterie.server.fair import FairThreads
 from coterie.server.keys import Keys
-from coterie.server.limits import Limits
+from coterie.server.limits import READERS, Limits
 from coterie.server.outbox import Outbox
 from coterie.server.quotas import Quotas
 from coterie.server.seams import Clock, Threads
@@ -35,9 +35,10 @@ class House:
     attempts: Attempts
     clock: Clock
     threads: Threads  # behind ``heavy``
-    readers: Threads
+    readers: Threads  # ``READERS`` of them, behind ``reads``
     limits: Limits = field(default_factory=Limits)
     heavy: FairThreads = field(init=False)  # for key exchanges and logins, by address
+    reads: FairThreads = field(init=False)  # of the store, by account or address
     quotas: Quotas = field(init=False)
     budget: Budget = field(init=False)  # of requests that come in or wait for an answer
     outbox: Outbox = field(init=False, default_factory=Outbox)
@@ -50,6 +51,7 @@ class House:
     def __post_init__(self) -> None:
         limits = self.limits
         self.heavy = FairThreads(self.threads, limits.key_exchanges_at_once)
+        self.reads = FairThreads(self.readers, READERS)
         self.quotas = Quotas(limits)
         self.budget = Budget(limits.request_bytes, limits.request_bytes_per_account)
         self.registrations = Attempts(limits)

@@ -39,6 +39,7 @@ class Limits:
     invites_per_day: int = 100  # that one account may make
 
 
+READERS = 2  # threads that read the store; the accounts take turns
 RATE_BURST_S = 20.0  # of posts may come at once: what was written in a tunnel
 REQUESTS_BURST_S = 1.0  # of requests: so long a flood is noticed by the others
 MAX_BYTES_IN_FLIGHT = 32 * 2**20  # of one connection's requests: more than the largest

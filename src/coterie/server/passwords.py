@@ -20,6 +20,7 @@ class Passwords:
 
     def __init__(self, house: House, network: str, number: int) -> None:
         self._house, self._network, self._number = house, network, number
+        self._address = f"address {network}"  # for whom is read
         self._registering: f.RegisterStart | None = None
         self._login: tuple[str, ServerLogin] | None = None
 
@@ -31,8 +32,12 @@ class Passwords:
         wait_s = house.attempts.begin(key, now=house.clock.monotonic())
         if wait_s:
             return _wait(wait_s)
-        await house.readers.run(
-            house.store.reading.check_registration, body.token, body.name, house.clock.now()
+        await house.reads.run(
+            self._address,
+            house.store.reading.check_registration,
+            body.token,
+            body.name,
+            house.clock.now(),
         )
         house.attempts.take_back(key)  # an office that joins together does not wait for itself
         # Who could evaluate guesses under a name to come would compare them once the database is stolen.
@@ -86,7 +91,7 @@ class Passwords:
         wait_s = house.attempts.begin(*self._attempt_of(body.name), now=house.clock.monotonic())
         if wait_s:
             return _wait(wait_s)
-        found = await house.readers.run(house.store.reading.opaque_record, body.name)
+        found = await house.reads.run(self._address, house.store.reading.opaque_record, body.name)
         record = house.fake_record if found is None else found
 
         def respond() -> tuple[bytes, ServerLogin]:
@@ -111,7 +116,9 @@ class Passwords:
             raise NotAuthenticated("login failed")
         name, server_login = login
         server_login.finish(ke3)  # raises NotAuthenticated
-        account = await self._house.readers.run(self._house.store.reading.account, name)
+        account = await self._house.reads.run(
+            self._address, self._house.store.reading.account, name
+        )
         if account is None:
             raise NotAuthenticated("login failed")
         of_name, of_network = self._attempt_of(name)

@@ -19,7 +19,7 @@ from coterie.server.config import Config
 from coterie.server.folder import data_folder, is_data_folder
 from coterie.server.house import House
 from coterie.server.keys import Keys
-from coterie.server.limits import EXIT_TIMEOUT_S, GARBAGE_THRESHOLDS, SWITCH_INTERVAL_S
+from coterie.server.limits import EXIT_TIMEOUT_S, GARBAGE_THRESHOLDS, READERS, SWITCH_INTERVAL_S
 from coterie.server.listener import Listener
 from coterie.server.open_files import within_open_files
 from coterie.server.seams import PoolThreads, SystemClock, Threads
@@ -97,7 +97,7 @@ async def _serve(
     async with (
         _signals() as stop,
         _pool(config.limits.key_exchanges_at_once, "heavy") as heavy,
-        _pool(2, "reader") as readers,
+        _pool(READERS, "reader") as readers,
         _pool(1, "writer") as writing,
     ):
         clock, bus, limits = SystemClock(), Bus(), within_open_files(config.limits)
