@@ -268,6 +268,27 @@ async def test_connections_are_bounded_in_all_by_address_and_by_time(tmp_path: P
 
 
 @asynchronous
+async def test_who_opens_and_closes_without_end_leaves_nothing_and_locks_nobody_out_for_long(
+    tmp_path: Path,
+) -> None:
+    """Each was counted though it would never have its turn, and kept in memory until then: for hours."""
+    limits = replace(LIMITS, connections_per_address=4, handshakes_per_second=1.0)
+    async with world(tmp_path, limits) as w:
+        listener = Listener(w.house)
+        for _ in range(1_000):
+            transport = await arrive(listener, "192.0.2.7")
+            for peer in tuple(listener.peers):
+                peer.connection_lost(None)
+        assert transport.end == "aborted"  # its turn would come after its time
+        assert w.clock.delays() == []
+        await w.clock.advance(limits.handshake_timeout_s + 1)
+        late = await arrive(listener, "192.0.2.7")
+        assert (late.is_reading_now, late.end) == (True, "")
+        for peer in tuple(listener.peers):
+            peer.connection_lost(None)
+
+
+@asynchronous
 async def test_handshakes_of_a_flood_wait_for_each_other_and_one_from_elsewhere_goes_first(
     tmp_path: Path,
 ) -> None:

@@ -14,6 +14,7 @@ from coterie.wire import stream
 from coterie.wire.limits import MAX_FRAME_BEFORE_LOGIN, MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
+    from coterie.server.seams import Timer
     from coterie.wire.frames import Request
 
 
@@ -26,6 +27,7 @@ class Intake:
         self.in_flight = 0  # requests that are being answered
         self.bytes_in_flight = 0
         self.is_resting = False  # others are served first
+        self._rest: Timer | None = None  # its end
         self.spent = 0.0  # requests, and what counts as such, not yet paid for
         self.reserved = 0  # bytes of ``house.budget`` for the frame that is coming
         self._exclusive: Request | None = None  # one in flight, that changes what may be asked
@@ -97,12 +99,14 @@ class Intake:
         """Nothing is read or taken before ``go_on`` is called: after ``delay_s``, or after the others' turn."""
         self.is_resting = True
         if delay_s:
-            self._house.clock.call_later(delay_s, go_on)
+            self._rest = self._house.clock.call_later(delay_s, go_on)
         else:
-            asyncio.get_running_loop().call_soon(go_on)
+            self._rest = asyncio.get_running_loop().call_soon(go_on)
 
     def close(self) -> None:
         """The connection has ended: what it held is the others'."""
         self._house.budget.forget(self)
+        if self._rest is not None:
+            self._rest.cancel()  # else it would keep what is over in memory until then
         if held := self.reserved + self.bytes_in_flight:
             self._house.budget.give(self._holder, held)

@@ -66,6 +66,9 @@ class Listener:
             return
         handshakes, now = self.house.quotas.handshakes, self.house.clock.monotonic()
         wait_s = handshakes.wait_s(network, now=now)
+        if wait_s >= self.house.limits.handshake_timeout_s:
+            peer.drop("too many handshakes")  # taken, it would lengthen a wait that nobody survives
+            return
         handshakes.take(network, now=now)
         if wait_s:
             peer.hold(wait_s)  # dropped at once, it would come again at once
