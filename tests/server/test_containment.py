@@ -212,6 +212,16 @@ async def test_newest_connections_of_a_device_stay_and_the_oldest_ends(tmp_path:
 
 
 @asynchronous
+async def test_logins_before_the_displaced_are_gone_displace_another_each(tmp_path: Path) -> None:
+    """The loop says later that a connection is lost: two logins ended the same one, and one too many stayed."""
+    async with world(tmp_path, replace(LIMITS, connections_per_device=2)) as w:
+        anna = w.device("anna")
+        peers = [await w.log_in(anna) for _ in range(4)]
+        assert [bool(peer.transport.end) for peer in peers] == [True, True, False, False]
+        assert len(w.house.devices[anna.device]) == 2
+
+
+@asynchronous
 async def test_renewals_of_an_address_are_bounded_like_its_connections(tmp_path: Path) -> None:
     limits = replace(LIMITS, connections_per_address=3, handshakes_per_second=0.01)
     async with world(tmp_path, limits) as w:

@@ -312,8 +312,8 @@ class Session:
         connections = self._house.devices.setdefault(device, [])
         if self._listener not in connections:
             connections.append(self._listener)
-        if len(connections) > self._house.limits.connections_per_device:
-            connections[0].displaced()
+        while len(connections) > self._house.limits.connections_per_device:
+            connections.pop(0).displaced()  # off the list at once: it may be told so only later
 
     def _leave(self) -> None:
         connections = self._house.devices.get(self.device, [])
