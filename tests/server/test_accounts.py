@@ -4,19 +4,24 @@ from pathlib import Path
 from secrets import token_bytes
 
 import pytest
+from sqlalchemy import insert
 
 from coterie.errors import Refused
+from coterie.server import schema
 from coterie.server.database import FILE as DATABASE
 from coterie.server.store import Store
+from coterie.server.writing import Transaction
 from coterie.wire import frames as f
 from coterie.wire.signed import DeviceCertificate, DeviceList
 from tests.server.people import (
+    GROUP,
     NOW,
     Device,
     Person,
     Writer,
     count,
 )
+from tests.server.statements import statements
 
 
 def test_revoked_device_is_known_as_such_and_takes_its_key_packages_and_inbox_along(
@@ -37,6 +42,38 @@ def test_revoked_device_is_known_as_such_and_takes_its_key_packages_and_inbox_al
     assert row.is_revoked
     assert [count(store, name) for name in ("inbox", "welcome", "key_package")] == [0, 0, 0]
     assert store.do(lambda t: t.directory.take_key_packages("ben"), NOW).key_packages == ()
+
+
+def test_list_that_revokes_nobody_deletes_nothing(store: Store) -> None:
+    """Each such list made the only writer look at every Welcome that there was."""
+    ben = Person("ben").register(store)
+    with statements() as seen:
+        ben.replace_list(store, ben.first)
+    assert [text for text in seen if text.startswith("DELETE")] == []
+
+
+def test_device_is_revoked_however_many_welcomes_wait_for_it(store: Store, anna: Writer) -> None:
+    """More of them than SQLite takes values in a statement; others' stay, and one that is for others too."""
+    ben = Person("ben").register(store)
+    phone = ben.add_device(store)
+    waiting = range(1, 33_001)
+
+    def fill(t: Transaction) -> None:
+        t._connection.execute(insert(schema.welcome), [{"id": n, "welcome": b""} for n in waiting])
+        items = [(phone, n) for n in waiting] + [(ben.first, 1)]
+        t._connection.execute(
+            insert(schema.inbox),
+            [
+                {"group_id": GROUP, "sender": anna.device.device, "welcome_id": n, "number": n}
+                | {"device": one.device}
+                for one, n in items
+            ],
+        )
+
+    store.do(fill, NOW)
+    ben.replace_list(store, ben.first)
+    assert (count(store, "inbox"), count(store, "welcome")) == (1, 1)
+    assert [item.number for item in store.reading.inbox(ben.first.device, 0)[0].items] == [1]
 
 
 def test_device_list_goes_on_by_one_under_the_same_key_with_devices_that_are_known(

@@ -26,6 +26,7 @@ def asked(quotas: Quotas, body: f.RequestBody, times: int, *, by: str = "anna") 
     [
         ("rooms_per_day", f.CreateGroup(GROUP)),
         ("list_changes_per_minute", CHANGE),
+        ("device_lists_per_hour", f.ReplaceDeviceList(f.SignedDocument(b"", bytes(64)))),
         ("lookups_per_hour", f.FetchAccount("ben")),
         ("key_packages_per_hour", f.FetchKeyPackages("ben")),
         ("uploads_per_hour", f.UploadKeyPackages(())),
@@ -58,6 +59,16 @@ def test_bytes_of_a_day_are_those_of_posts_welcomes_and_key_packages_together() 
     assert asked(quotas, f.UploadKeyPackages((bytes(15_000), bytes(15_000))), 1) == 1
     assert asked(quotas, post(GROUP, 1, body=bytes(30_000)), 1) == 0
     assert asked(quotas, post(GROUP, 1, body=bytes(20_000)), 1) == 1
+
+
+def test_bytes_of_a_day_are_those_of_all_devices_of_an_account() -> None:
+    """Devices come and go with each new list: one account could fill the disk with a new one at a time."""
+    quotas = Quotas(replace(LIMITS, bytes_per_day=100_000))
+    large = post(GROUP, 1, body=bytes(50_000))
+    devices = [bytes([number]) * 16 for number in range(10)]
+    admitted = [quotas.refusal(large, device, "anna", 0.0) is None for device in devices]
+    assert sum(admitted) == 1
+    assert quotas.refusal(large, BENS, "ben", 0.0) is None
 
 
 def test_what_is_refused_for_one_reason_is_not_counted_for_another() -> None:

@@ -633,6 +633,19 @@ async def test_list_is_replaced_on_an_unlocked_connection_and_the_revoked_device
 
 
 @asynchronous
+async def test_account_may_publish_so_many_lists_and_then_waits(house: House) -> None:
+    """Over all its connections. Each list may bring a device, with a device's quotas."""
+    ben, lists = person(house, "ben"), LIMITS.device_lists_per_hour
+    answers = []
+    for version in range(2, lists + 3):
+        client = await Client(house).greet()
+        client.session.state, client.session.name = State.UNLOCKED, "ben"
+        signed, _ = ben.device_list(ben.first, version=version)
+        answers.append(code(await client.ask(f.ReplaceDeviceList(signed))))
+    assert answers == [None] * lists + [f.Code.WAIT]
+
+
+@asynchronous
 async def test_list_of_another_account_is_refused(house: House) -> None:
     carl = person(house, "carl")
     client = await Client(house).greet()

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from coterie.errors import NotAuthenticated, Refused
 from coterie.server import schema
+from coterie.server.inboxes import Inboxes
 from coterie.server.news import News
 from coterie.wire.frames import Code, Done, SignedDocument
 from coterie.wire.signed import DeviceCertificate, DeviceList
@@ -14,8 +15,9 @@ from coterie.wire.signed import DeviceCertificate, DeviceList
 class Accounts:
     """What a job may do to them. Raises Refused."""
 
-    def __init__(self, connection: Connection, news: News, now: float) -> None:
-        self._connection, self._news, self._now = connection, news, now
+    def __init__(self, connection: Connection, inboxes: Inboxes, news: News, now: float) -> None:
+        self._connection, self._inboxes = connection, inboxes
+        self._news, self._now = news, now
 
     def create_invite(self, token: bytes, uses: int, lifetime_s: float) -> Done:
         """An invite, of whose token only the hash is kept. Those that have expired are deleted.
@@ -112,16 +114,16 @@ class Accounts:
 
     def _revoke(self, devices: set[bytes]) -> None:
         """What they have queued behind this finds them revoked, and their posts, unable to post."""
-        d, i, m = schema.device.c, schema.inbox.c, schema.member.c
-        w, k = schema.welcome.c, schema.key_package.c
+        if not devices:
+            return
+        d, m, k = schema.device.c, schema.member.c, schema.key_package.c
         self._connection.execute(
             update(schema.device).where(d.device.in_(devices)).values(is_revoked=True)
         )
         self._connection.execute(
             update(schema.member).where(m.device.in_(devices)).values(may_post=False)
         )
-        self._connection.execute(delete(schema.inbox).where(i.device.in_(devices)))
-        self._connection.execute(delete(schema.welcome).where(w.id.not_in(select(i.welcome_id))))
+        self._inboxes.delete_all(devices)
         self._connection.execute(delete(schema.key_package).where(k.device.in_(devices)))
         self._news.revoked |= devices
 

@@ -1,8 +1,12 @@
 """Inboxes, as they are written. A Welcome is stored once, and goes when every inbox has taken it."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from itertools import islice
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select, update
 
 from coterie.server import schema
+
+_AT_ONCE = 1_000  # Welcomes of one statement: SQLite refuses one with more than 32,766 values
 
 
 class Inboxes:
@@ -36,15 +40,22 @@ class Inboxes:
             )
 
     def delete_taken(self, device: bytes, after: int) -> None:
-        """Deletes what the device has taken; a Welcome that nobody waits for any more goes with it."""
+        """Deletes what the device has taken."""
+        i = schema.inbox.c
+        self._delete((i.device == device) & (i.number <= after))
+
+    def delete_all(self, devices: set[bytes]) -> None:
+        """Deletes what nobody will take: the devices are revoked."""
+        self._delete(schema.inbox.c.device.in_(devices))
+
+    def _delete(self, items: ColumnElement[bool]) -> None:
+        """A Welcome that nobody waits for any more goes with the last of its items. No others are looked at."""
         i, w = schema.inbox.c, schema.welcome.c
-        mine = (i.device == device) & (i.number <= after)
-        welcomes = set(self._connection.scalars(select(i.welcome_id).where(mine)))
-        if welcomes:
-            self._connection.execute(delete(schema.inbox).where(mine))
-            self._connection.execute(
-                delete(schema.welcome).where(w.id.in_(welcomes), w.id.not_in(select(i.welcome_id)))
-            )
+        welcomes = iter(set(self._connection.scalars(select(i.welcome_id).where(items))))
+        self._connection.execute(delete(schema.inbox).where(items))
+        while some := list(islice(welcomes, _AT_ONCE)):
+            is_waited_for = exists().where(i.welcome_id == w.id)
+            self._connection.execute(delete(schema.welcome).where(w.id.in_(some), ~is_waited_for))
 
     def welcomed(self, device: bytes, groups: frozenset[bytes]) -> None:
         """The device has fetched its Welcomes to these groups: from now on it may post there."""

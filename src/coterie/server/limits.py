@@ -27,12 +27,13 @@ class Limits:
     request_bytes_per_account: int = 64 * 2**20  # of them: two of the largest, and room
     requests_per_second: float = 300.0  # of one device; 128 KiB of answers count as one
     posts_per_second: float = 100.0  # of one device, once the burst is used up
-    bytes_per_day: int = 2**30  # that one device may post and upload: a disk outlasts a bad day
+    bytes_per_day: int = 2**30  # that one account may post and upload: a disk outlasts a bad day
     rooms_per_day: int = 200  # that one account may make: it can list others in them
     members: int = 10_000  # devices on one group's list: each post is pushed to all of them
     subscriptions: int = 10_000  # of one connection, about 300 bytes each
     inbox_length: int = 1_000  # Welcomes from one device to another that were not fetched yet
     list_changes_per_minute: int = 60  # of one account; each 50 devices in one count as one more
+    device_lists_per_hour: int = 20  # of one account: a person adds or revokes a few in a year
     lookups_per_hour: int = 10_000  # of accounts by one account: a room of 5,000, twice
     key_packages_per_hour: int = 30  # of one account by another: a device has 100, then its last
     uploads_per_hour: int = 60  # of key packages, by one device

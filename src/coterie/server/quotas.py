@@ -25,6 +25,7 @@ class Quotas:
         self._bytes = Buckets.over(DAY_S, limits.bytes_per_day)
         self._rooms = Buckets.over(DAY_S, limits.rooms_per_day)
         self._list_changes = Buckets.over(MINUTE_S, limits.list_changes_per_minute)
+        self._device_lists = Buckets.over(HOUR_S, limits.device_lists_per_hour)
         self._lookups = Buckets.over(HOUR_S, limits.lookups_per_hour)
         self._key_packages = Buckets.over(HOUR_S, limits.key_packages_per_hour)
         self._uploads = Buckets.over(HOUR_S, limits.uploads_per_hour)
@@ -44,15 +45,17 @@ class Quotas:
         match body:
             case f.Post(body=entry, welcome=welcome, list_change=change):
                 size = len(entry) + (len(welcome.welcome) if welcome else 0) + _OVERHEAD
-                costs = ("posts", self._posts, device, 1), ("bytes", self._bytes, device, size)
+                costs = ("posts", self._posts, device, 1), ("bytes", self._bytes, name, size)
                 return (*costs, self._change(change, name)) if change else costs
             case f.UploadKeyPackages(one_time, last_resort):
                 size = sum(map(len, one_time)) + len(last_resort or b"") + _OVERHEAD
-                return ("uploads", self._uploads, device, 1), ("bytes", self._bytes, device, size)
+                return ("uploads", self._uploads, device, 1), ("bytes", self._bytes, name, size)
             case f.CreateGroup():
                 return (("new rooms", self._rooms, name, 1),)
             case f.ChangeList(change=change):
                 return (self._change(change, name),)
+            case f.ReplaceDeviceList():
+                return (("device lists", self._device_lists, name, 1),)
             case f.FetchAccount():
                 return (("lookups", self._lookups, name, 1),)
             case f.FetchKeyPackages(whose):

@@ -137,7 +137,7 @@ class Session:
         if isinstance(body, ALLOWED[self.state]) and (
             not self._needs_login or isinstance(body, f.DeviceLogin)
         ):
-            if self.state is not State.LOGGED_IN:
+            if self.state not in (State.LOGGED_IN, State.UNLOCKED):
                 return None
             now = self._house.clock.monotonic()
             return self._house.quotas.refusal(body, self.device, self.name, now)

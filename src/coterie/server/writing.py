@@ -21,9 +21,9 @@ class Transaction:
     ) -> None:
         self._connection = connection
         self.news = News()
-        self.accounts = Accounts(connection, self.news, now)
-        self.directory = Directory(connection, now)
         self.inboxes = Inboxes(connection)
+        self.accounts = Accounts(connection, self.inboxes, self.news, now)
+        self.directory = Directory(connection, now)
         self.logs = Logs(connection, held, self.inboxes, rates, limits, self.news, now)
 
     def set_meta(self, key: str, value: bytes) -> None:
