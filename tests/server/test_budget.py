@@ -11,11 +11,24 @@ from coterie.server.budget import Budget
 
 
 def test_nobody_takes_more_than_a_share_and_all_no_more_than_there_is() -> None:
-    budget = Budget(100, 40)
+    budget = Budget(120, 40)
     assert [budget.take("a", 20) for _ in range(3)] == [True, True, False]
     assert budget.take("b", 40)
     assert [budget.take("c", 30), budget.take("c", 20)] == [False, True]
     assert budget.held == 100
+
+
+def test_however_many_take_all_that_they_may_have_there_is_room_for_the_next() -> None:
+    """Four accounts that took their shares left nothing to anybody else."""
+    budget = Budget(256, 64)
+    for number in range(4):
+        while budget.take(number, 8):
+            pass
+    assert budget.take("next", 8)
+    for number in range(100):
+        while budget.take(number, 1):
+            pass
+    assert budget.held <= 256
 
 
 def test_what_is_larger_than_a_share_is_taken_by_who_has_nothing_else() -> None:

@@ -51,7 +51,7 @@ def half(peer: MemoryPeer, size: int) -> bytes:
 
 @asynchronous
 async def test_unfinished_frames_of_all_connections_share_one_budget(tmp_path: Path) -> None:
-    limits = replace(LIMITS, request_bytes=40 * MEGABYTE, request_bytes_per_account=30 * MEGABYTE)
+    limits = replace(LIMITS, request_bytes=80 * MEGABYTE, request_bytes_per_account=30 * MEGABYTE)
     async with world(tmp_path, limits) as w:
         anna, ben = w.device("anna"), w.device("ben")
         annas = [await w.log_in(anna) for _ in range(2)]
@@ -77,6 +77,57 @@ async def test_small_requests_are_answered_while_large_ones_wait_for_memory(tmp_
 
 
 @asynchronous
+async def test_greetings_logins_and_pings_need_nothing_of_memory_that_is_full(
+    tmp_path: Path,
+) -> None:
+    """Nothing but the lengths of large frames stopped everybody, and then dropped them as idle."""
+    async with world(tmp_path) as w:
+        there = await w.log_in(w.device("carl"))
+        hoarder = await w.log_in(w.device("anna"))
+        assert w.house.budget.take("hoarders", LIMITS.request_bytes)
+        await hoarder.send(half(hoarder, MEGABYTE))
+        assert not hoarder.transport.is_reading_now
+        assert await there.ask(f.Ping()) == [f.Done()]
+        newcomer = await w.log_in(w.device("ben"))
+        assert await newcomer.ask(f.Ping()) == [f.Done()]
+        w.house.budget.give("hoarders", LIMITS.request_bytes)
+
+
+@asynchronous
+async def test_small_requests_beyond_its_own_memory_wait_for_its_own_answers(
+    tmp_path: Path,
+) -> None:
+    """Those in flight take nothing that others share, so nobody else would say when there is room."""
+    async with world(tmp_path) as w:
+        peer = await w.log_in(w.device("anna"))
+        await w.group(peer)
+        threads = HeldThreads()
+        w.house.writer._threads = threads
+        assert w.house.budget.take("hoarders", LIMITS.request_bytes)
+        before = len(peer.client.replies())
+        posts = [post(GROUP, number, body=bytes(40_000)) for number in (1, 2, 3)]
+        assert await peer.ask(*posts) == []
+        assert not peer.transport.is_reading_now
+        while len(peer.client.replies()) < before + len(posts):
+            threads.release()
+            await peer.run()
+        w.house.budget.give("hoarders", LIMITS.request_bytes)
+
+
+@asynchronous
+async def test_large_frame_of_which_nothing_more_comes_ends_by_itself(tmp_path: Path) -> None:
+    """A byte just before its time held its memory for as long again."""
+    async with world(tmp_path) as w:
+        peer = await w.log_in(w.device("anna"))
+        await peer.send(half(peer, LARGE_FRAME + 1))
+        await w.clock.advance(LIMITS.frame_timeout_s - 1)
+        await peer.send(peer.client.seal(b"\0"))
+        assert peer.transport.end == ""
+        await w.clock.advance(1)
+        assert peer.transport.end == "aborted"
+
+
+@asynchronous
 async def test_large_frame_must_be_finished_in_time_though_a_byte_comes_every_second(
     tmp_path: Path,
 ) -> None:
@@ -86,20 +137,19 @@ async def test_large_frame_must_be_finished_in_time_though_a_byte_comes_every_se
         slow, small = await w.log_in(anna), await w.log_in(anna)
         await slow.send(half(slow, LARGE_FRAME + 1))
         await small.send(half(small, LARGE_FRAME))
-        for _ in range(int(LIMITS.frame_timeout_s)):
+        for _ in range(int(LIMITS.frame_timeout_s) - 1):
             await w.clock.advance(1)
             for peer in (slow, small):
                 await peer.send(peer.client.seal(b"\0"))
         assert slow.transport.end == ""
         await w.clock.advance(1)
-        for peer in (slow, small):
-            await peer.send(peer.client.seal(b"\0"))
+        await small.send(small.client.seal(b"\0"))
         assert [slow.transport.end, small.transport.end] == ["aborted", ""]
 
 
 @asynchronous
 async def test_requests_that_wait_for_the_disk_are_in_the_budget_too(tmp_path: Path) -> None:
-    limits = replace(LIMITS, request_bytes=5 * MEGABYTE, request_bytes_per_account=4 * MEGABYTE)
+    limits = replace(LIMITS, request_bytes=9 * MEGABYTE, request_bytes_per_account=4 * MEGABYTE)
     async with world(tmp_path, limits) as w:
         peer = await w.log_in(w.device("anna"))
         await w.group(peer)

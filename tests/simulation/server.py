@@ -95,10 +95,9 @@ class TwinPeer(Peer):
     def _take(self, request: f.Request) -> None:
         lie = self.server.lies.instead(self, request.body)
         if lie is not None:
-            size = self._intake.frames.last_size
-            self._intake.begin(request, size)
+            taken = self._intake.begin(request)
             self.tell(f.Reply(request.id, lie))
-            self._intake.end(request, size, 0)
+            self._intake.end(taken, 0)
             return
         self._asked[request.id] = request.body
         super()._take(request)

@@ -1,6 +1,7 @@
 """Memory that all connections share, in bytes: for requests that are coming in, or wait for their answer.
 
-Nobody holds more than a share of it, so that an account with many connections cannot stop the others.
+Nobody holds more than a share of it, nor more than half of what the others left: however many want all that they may
+have, there is room for the next.
 """
 
 from collections.abc import Callable, Hashable
@@ -25,10 +26,11 @@ class Budget:
     def take(self, holder: Hashable, size: int) -> bool:
         """Whether there was room. Whoever holds nothing, and is alone, may have all that he asks for."""
         before = self._held.get(holder, 0)
-        is_too_much = before + size > self._share and before
-        if is_too_much or (self._sum + size > self._total and self._sum):
+        after = before + size
+        is_too_much = after > self._share and before
+        if is_too_much or (2 * after > self._total - (self._sum - before) and self._sum):
             return False
-        self._held[holder] = before + size
+        self._held[holder] = after
         self._sum += size
         return True
 

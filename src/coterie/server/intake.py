@@ -5,6 +5,7 @@ Nobody is told so who asks for more: it is read later, and TCP holds the other s
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coterie.server import limits
@@ -18,20 +19,37 @@ if TYPE_CHECKING:
     from coterie.wire.frames import Request
 
 
+@dataclass(slots=True)
+class Taken:
+    """A request that is in flight."""
+
+    request: "Request"
+    size: int  # bytes of its frame
+    charge: int  # of them in ``house.budget``
+    began: float  # monotonic
+
+
 class Intake:
     """Where the frames of one connection come in, and what those that were taken use up until they are answered."""
 
-    def __init__(self, house: House, session: Session) -> None:
+    def __init__(
+        self, house: House, session: Session, on_late: Callable[[], object] = lambda: None
+    ) -> None:
         self._house, self._session = house, session
+        self._on_late = on_late  # a large frame was not finished in time
         self.frames = stream.requests(MAX_FRAME_BEFORE_LOGIN)
         self.in_flight = 0  # requests that are being answered
         self.bytes_in_flight = 0
         self.is_resting = False  # others are served first
         self._rest: Timer | None = None  # its end
         self.spent = 0.0  # requests, and what counts as such, not yet paid for
-        self.reserved = 0  # bytes of ``house.budget`` for the frame that is coming
-        self._exclusive: Request | None = None  # one in flight, that changes what may be asked
-        self._frame_due = 0.0  # when the frame that is coming must be there
+        self.is_reserved = False  # there is room for the frame that is coming
+        self._reserved = 0  # bytes of ``house.budget`` for it
+        self._charged = 0  # and for the requests in flight
+        self._own = 0  # bytes of all of them that are in no budget
+        self._is_short = False  # it rests until others give memory back
+        self._late: Timer | None = None  # when the frame that is coming must be there
+        self._exclusive: Taken | None = None  # one in flight, that changes what may be asked
         self._holder = ""  # for whom the budget counts what is reserved and in flight
 
     def has_room(self) -> bool:
@@ -43,47 +61,69 @@ class Intake:
         )
 
     def reserve(self, go_on: Callable[[], None]) -> bool:
-        """Whether the memory that all connections share has room for the frame that is coming.
+        """Whether there is memory for the frame that is coming: the connection's own for small ones, or the shared.
 
-        Where it has none the connection rests, and ``go_on`` is called when something was given back.
+        Where there is none the connection rests, and ``go_on`` is called when something was given back.
+        Its own, so that nobody who fills the shared memory stops a login or a ping.
         """
+        self._is_short = False
         size = self.frames.expected
         if not 0 < size <= self.frames.limit:
             return True
         if not self.bytes_in_flight:
             self._holder = self._session.account
-        if not self._house.budget.take(self._holder, size):
-            self.is_resting = True
+        if self._own + size <= limits.LARGE_FRAME:
+            self._own += size
+        elif self._house.budget.take(self._holder, size):
+            self._reserved = size
+        else:
+            self.is_resting = self._is_short = True
             self._house.budget.wait(self, go_on)
             return False
-        self.reserved = size
-        self._frame_due = self._house.clock.monotonic() + self._house.limits.frame_timeout_s
+        self.is_reserved = True
+        if size > limits.LARGE_FRAME:  # a small one may take its time, since it takes little else
+            timeout_s = self._house.limits.frame_timeout_s
+            self._late = self._house.clock.call_later(timeout_s, self._on_late)
         return True
 
-    def is_frame_late(self) -> bool:
-        """A small one may take its time, since it takes little else."""
-        is_large = self.reserved > limits.LARGE_FRAME
-        return is_large and self._house.clock.monotonic() > self._frame_due
-
-    def begin(self, request: "Request", size: int) -> None:
-        """The frame that came, of ``size`` bytes, is in flight until ``end``."""
-        self.reserved = 0
+    def begin(self, request: "Request") -> Taken:
+        """The frame that came is in flight until ``end``."""
+        size = self.frames.last_size
+        taken = Taken(request, size, self._reserved, self._house.clock.monotonic())
+        self._charged += self._reserved
+        self._reserved, self.is_reserved = 0, False
+        self._forget_late()
         self.in_flight += 1
         self.bytes_in_flight += size
         self.spent += 1
-        self._exclusive = request if self._session.exclusive(request.body) else None
+        self._exclusive = taken if self._session.exclusive(request.body) else None
+        return taken
 
-    def end(self, request: "Request", size: int, answer_size: int) -> bool:
+    def end(self, taken: Taken, answer_size: int) -> bool:
         """The request was answered. Whether the answer may have changed what may be asked."""
         self.spent += answer_size // limits.ANSWER_PER_REQUEST
         self.in_flight -= 1
-        self.bytes_in_flight -= size
-        if size:
-            self._house.budget.give(self._holder, size)
-        if self._exclusive is not request:
+        self.bytes_in_flight -= taken.size
+        self._give(taken)
+        if self._is_short:  # perhaps its own is enough now: the caller goes on
+            self._house.budget.forget(self)
+            self.is_resting = self._is_short = False
+        if self._exclusive is not taken:
             return False
         self._exclusive = None
         return True
+
+    def _give(self, taken: Taken) -> None:
+        if taken.charge:
+            self._charged -= taken.charge
+            self._house.budget.give(self._holder, taken.charge)
+        else:
+            self._own -= taken.size
+
+    def _forget_late(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
     def pay(self, steps: int) -> float:
         """How long to wait for what was spent, on this turn's ``steps`` too."""
@@ -106,7 +146,8 @@ class Intake:
     def close(self) -> None:
         """The connection has ended: what it held is the others'."""
         self._house.budget.forget(self)
+        self._forget_late()
         if self._rest is not None:
             self._rest.cancel()  # else it would keep what is over in memory until then
-        if held := self.reserved + self.bytes_in_flight:
+        if held := self._reserved + self._charged:
             self._house.budget.give(self._holder, held)

@@ -28,7 +28,7 @@ from coterie.noise.channel import Event as ChannelEvent
 from coterie.server import limits
 from coterie.server.delivery import PostAnswer
 from coterie.server.house import House
-from coterie.server.intake import Intake
+from coterie.server.intake import Intake, Taken
 from coterie.server.line import Line, Stage
 from coterie.wire import stream
 from coterie.wire.frames import (
@@ -89,7 +89,8 @@ class Peer(Line, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client, or anything else."""
         super().connection_made(transport)
-        self._intake = Intake(self._house, self._session)
+        late = partial(self.drop, "a frame was not finished in time")
+        self._intake = Intake(self._house, self._session, late)
         self._end_after(self._limits.handshake_timeout_s, "no handshake in time")
         self._on_made(self)
 
@@ -162,8 +163,6 @@ class Peer(Line, asyncio.Protocol):
             self._channel.receive_data(data)
             self._put_off_end()
             self._advance()
-            if self._intake.is_frame_late():
-                self.drop("a frame was not finished in time")
         elif self._stage in (Stage.GREETING, Stage.SHAKING_HANDS):
             self._splitter.receive_data(data)
             self._take_greeting()
@@ -238,7 +237,7 @@ class Peer(Line, asyncio.Protocol):
             and not intake.is_resting
             and self._writable.is_set()  # who does not read answers gets no more of them
             and intake.has_room()
-            and (intake.reserved > 0 or intake.reserve(self._go_on))
+            and (intake.is_reserved or intake.reserve(self._go_on))
         )
 
     def _go_on(self) -> None:
@@ -315,18 +314,14 @@ class Peer(Line, asyncio.Protocol):
 
     def _take(self, request: Request) -> None:
         refused = self._session.admit(request.body)
-        size = self._intake.frames.last_size
-        self._intake.begin(request, size)
-        now = self._house.clock.monotonic()
+        taken = self._intake.begin(request)
         if refused is None and isinstance(request.body, Post):  # the most frequent, without a task
-            done = partial(self._posted, request, request.body, now, size)
-            self._session.post(request.body, done)
+            self._session.post(request.body, partial(self._posted, taken, request.body))
         else:
-            self._start(self._answer(request, now, size, refused))
+            self._start(self._answer(taken, refused))
 
-    async def _answer(
-        self, request: Request, began: float, size: int, refused: Failed | None
-    ) -> None:
+    async def _answer(self, taken: Taken, refused: Failed | None) -> None:
+        request = taken.request
         if refused is not None:
             reply: ReplyBody | EncodedEntries = refused
         elif isinstance(request.body, _BULK):
@@ -335,37 +330,33 @@ class Peer(Line, asyncio.Protocol):
                 reply = await self._session.answer(request.body)
         else:
             reply = await self._session.answer(request.body)
-        self._reply(request, reply, began, size)
+        self._reply(taken, reply)
 
-    def _posted(
-        self, request: Request, post: Post, began: float, size: int, result: PostAnswer | Exception
-    ) -> None:
+    def _posted(self, taken: Taken, post: Post, result: PostAnswer | Exception) -> None:
         """A batch ends with it, which many share: whatever goes wrong here is this connection's."""
         try:
-            self._reply(request, self._session.posted(post, result), began, size)
+            self._reply(taken, self._session.posted(post, result))
         except Exception:
             log.exception("connection-failed", connection=self.number)
             self.drop("a bug of the server's")
 
-    def _reply(
-        self, request: Request, reply: ReplyBody | EncodedEntries, began: float, size: int
-    ) -> None:
+    def _reply(self, taken: Taken, reply: ReplyBody | EncodedEntries) -> None:
         if self._stage not in (Stage.OPEN, Stage.FINISHING):
             return
-        frame = stream.encode_reply(request.id, reply)
+        frame = stream.encode_reply(taken.request.id, reply)
         if is_debugging():
-            duration = self._house.clock.monotonic() - began
+            duration = self._house.clock.monotonic() - taken.began
             log.debug(
                 "request",
                 connection=self.number,
-                request=type(request.body).__name__,
-                size=size,
+                request=type(taken.request.body).__name__,
+                size=taken.size,
                 reply=type(reply).__name__,
                 reply_size=len(frame),
                 duration_ms=round(duration * 1000, 1),
             )
         self._send(frame)
-        if self._intake.end(request, size, len(frame)) and self._session.is_logged_in:
+        if self._intake.end(taken, len(frame)) and self._session.is_logged_in:
             self._intake.frames.limit = MAX_FRAME
             self._put_off_end()
             self._tell_missed()
