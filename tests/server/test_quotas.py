@@ -95,6 +95,17 @@ def test_large_list_change_counts_for_many_and_with_a_commit_too() -> None:
     assert asked(quotas, small, 10) == 3
 
 
+def test_invite_for_many_counts_for_as_many_and_never_for_more_than_a_days() -> None:
+    """A hundred invites a day, each for a thousand, were accounts for whoever wanted a server full of them."""
+    quotas = Quotas(replace(LIMITS, invites_per_day=10))
+    assert asked(quotas, f.CreateInvite(b"t" * 16, 4, 60), 5) == 2
+    assert asked(quotas, f.CreateInvite(b"t" * 16, 1, 60), 5) == 2
+    refused = quotas.refusal(f.CreateInvite(b"t" * 16, 11, 60), BENS, "ben", 0.0)
+    assert refused is not None
+    assert refused.code is f.Code.TOO_LARGE
+    assert asked(quotas, f.CreateInvite(b"t" * 16, 10, 60), 5, by="ben") == 1
+
+
 def test_key_packages_of_one_account_are_not_emptied_by_one_other() -> None:
     quotas = Quotas(LIMITS)
     assert asked(quotas, f.FetchKeyPackages("carl"), 1_000) == LIMITS.key_packages_per_hour

@@ -37,7 +37,7 @@ class Limits:
     lookups_per_hour: int = 10_000  # of accounts by one account: a room of 5,000, twice
     key_packages_per_hour: int = 30  # of one account by another: a device has 100, then its last
     uploads_per_hour: int = 60  # of key packages, by one device
-    invites_per_day: int = 100  # that one account may make
+    invites_per_day: int = 100  # people whom one account may invite, with one invite or with many
 
 
 READERS = 2  # threads that read the store; the accounts take turns

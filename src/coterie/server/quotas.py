@@ -29,10 +29,14 @@ class Quotas:
         self._lookups = Buckets.over(HOUR_S, limits.lookups_per_hour)
         self._key_packages = Buckets.over(HOUR_S, limits.key_packages_per_hour)
         self._uploads = Buckets.over(HOUR_S, limits.uploads_per_hour)
+        self._most_uses = limits.invites_per_day
         self._invites = Buckets.over(DAY_S, limits.invites_per_day)
 
     def refusal(self, body: f.RequestBody, device: bytes, name: str, now: float) -> f.Failed | None:
-        """None where the request may be made now: it is counted. Else WAIT, and it is not."""
+        """None where the request may be made now: it is counted. Else WAIT, or what is too much for ever: it is not."""
+        if isinstance(body, f.CreateInvite) and body.uses > self._most_uses:
+            why = f"an invite for {body.uses}, limit {self._most_uses}: the server's operator makes larger ones"
+            return f.Failed(f.Code.TOO_LARGE, why)
         costs = self._costs(body, device, name)
         for n, (what, buckets, key, amount) in enumerate(costs):
             if wait_s := buckets.spend(key, amount, now=now):
@@ -63,8 +67,8 @@ class Quotas:
                     ("lookups", self._lookups, name, 1),
                     ("key packages", self._key_packages, (name, whose), 1),
                 )
-            case f.CreateInvite():
-                return (("invites", self._invites, name, 1),)
+            case f.CreateInvite(uses=uses):
+                return (("invites", self._invites, name, uses),)
             case _:
                 return ()
 
