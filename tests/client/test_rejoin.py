@@ -9,11 +9,12 @@ from coterie.client import position
 from coterie.client.happening import Event
 from coterie.client.intent import Change
 from coterie.client.log import Halt
+from coterie.client.position import Position
 from coterie.client.rejoin import MAX_HEARD, MOST_SETTLE_S, SETTLE_S, Rejoin, epoch_named
 from coterie.errors import LocalProtocolError
 from coterie.mls import Extension, KeyPackageBundle, Remove, TakeAll, commit
 from coterie.wire.frames import Entry, Kind
-from tests.client.people import Reader, Room, new_device, new_room
+from tests.client.people import Reader, Room, new_device, new_room, rejoin
 from tests.client.test_stuck import break_keys, post, room_with_one_stuck
 
 GROUP = b"G" * 16
@@ -388,6 +389,73 @@ def test_who_was_let_in_is_sure_of_it_once_another_account_was_read() -> None:
     again.read(alice.append(Kind.MESSAGE, old, old_id))
     assert again.log.halt is Halt.OPEN
     assert again.events[-1] is Event.DEAD
+
+
+def test_the_rejoin_of_a_stranger_that_guesses_an_earlier_epoch_says_nothing() -> None:
+    """Its author is outside. Before: one byte by anybody made a newcomer stuck."""
+    room, (alice, bobb, carol) = new_room("alice", "bobb", "carol")
+    before = alice.group
+    ask(carol)
+    bobb.want(Change())
+    bobb.post()
+    again = room.readers[carol.device.id]
+    again.log = replace(again.log, let_in_by="bobb")
+    again.catch_up()
+    message_id = alice.new_id()
+    again.read(alice.append(Kind.PROPOSAL, rejoin(alice.device, before, message_id), message_id))
+    assert again.log.halt is Halt.OPEN
+
+
+# --- a false place -----------------------------------------------------------------------------
+
+
+def let_in_at(room: Room, mallory: Reader, carol: Reader, where: Position) -> Reader:
+    """Carol asks, and mallory's commit takes it, with a Welcome that says so of where she begins."""
+    bundle = carol.device.key_package()
+    ask(carol, bundle=bundle)
+    mallory.catch_up()
+    (standing,) = mallory.group.standing
+    here = mallory.here(mallory.new_id())
+    _, pending = commit(
+        mallory.group,
+        [Remove(carol.group.own_leaf_index)],
+        by_reference=[standing.reference],
+        authenticated_data=here.encode(),
+        group_info_extensions=(Extension(position.EXTENSION_TYPE, where.encode()),),
+    )
+    assert pending.welcome is not None
+    mallory.append(Kind.COMMIT, pending.message, here.message_id)
+    newcomer = room.join(carol.device, bundle, pending.welcome)
+    newcomer.log = replace(newcomer.log, let_in_by="mallory")
+    return newcomer
+
+
+def test_a_welcome_that_names_a_commit_that_never_comes_leaves_nobody_joining_for_ever() -> None:
+    """A commit before it is taken makes it stale, so the first that is there must be it."""
+    room, (alice, mallory, carol) = new_room("alice", "mallory", "carol")
+    false = replace(mallory.here(b"never in the log"), seq=carol.log.cursor, chain=carol.log.chain)
+    newcomer = let_in_at(room, mallory, carol, false)
+    newcomer.catch_up()
+    assert (newcomer.log.halt, newcomer.log.stuck_by) == (Halt.STUCK, "mallory")
+    assert newcomer.events == [Event.STUCK]
+    ask(newcomer)
+    alice.catch_up()
+    alice.want(Change())
+    del room.readers[mallory.device.id]
+    alice.post()
+    room.settle()
+    assert room.readers[carol.device.id].log.halt is Halt.OPEN
+
+
+def test_who_was_told_a_false_commit_and_is_in_all_the_same_goes_on_by_what_others_say() -> None:
+    room, (alice, mallory, carol) = new_room("alice", "mallory", "carol")
+    false = replace(mallory.here(b"never in the log"), seq=carol.log.cursor, chain=carol.log.chain)
+    newcomer = let_in_at(room, mallory, carol, false)
+    post(alice, b"she is in")
+    newcomer.catch_up()
+    assert newcomer.log.halt is Halt.OPEN
+    assert newcomer.log.can_send
+    assert newcomer.texts == [b"she is in"]
 
 
 # --- what ends being stuck ---------------------------------------------------------------------

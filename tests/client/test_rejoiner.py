@@ -12,7 +12,7 @@ from msgspec import structs
 
 from coterie.client import api
 from coterie.client.intent import Change, Say
-from coterie.client.log import Halt
+from coterie.client.log import Halt, Step
 from coterie.content import Text, encode
 from coterie.secret import Secret
 from coterie.wire import chain
@@ -396,6 +396,23 @@ async def test_epochs_into_which_one_member_alone_led_us_do_not_keep_us_out(
         await house.clock.advance(MINUTE_S)
         assert bobb.log.halt is (Halt.OPEN if by else Halt.STUCK)
         assert bool(bobb.notices) is (not by)
+
+
+@asynchronous
+async def test_who_was_told_to_begin_where_the_log_does_not_reach_is_let_in_anew(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        log = bobb.log
+        false = replace(
+            log, halt=Halt.JOINING, cursor=10**6, begins_with=b"n" * 16, let_in_by="alice"
+        )
+        bobb.rooms.save(log, Step(false))
+        house.cut("bobb")
+        await is_in(house, bobb)
+        await both_say(house, alice, bobb)
+        events = [event for event in await bobb.events() if event != "device"]
+        assert events[-4:] == ["stuck", "rejoining", "rejoined", "joined"]
 
 
 @asynchronous

@@ -31,7 +31,7 @@ from coterie.client.intent import Change, Leave, Outgoing
 from coterie.client.opening import open_entry
 from coterie.client.own_entry import read_own
 from coterie.client.position import Position
-from coterie.client.rejoin import epoch_named
+from coterie.client.rejoin import epoch_of_sender
 from coterie.client.room_policy import leaf_identity
 from coterie.client.successor_entry import diverged, read_successor
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
@@ -62,6 +62,7 @@ __all__ = [  # the rest of the client has all of a log from here
     "found_again",
     "halted",
     "join",
+    "let_in_falsely",
     "next_posts",
     "read",
     "state",
@@ -98,12 +99,32 @@ def read(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
 
 
 def _read_before_beginning(log: GroupLog, entry: Entry) -> Step:
-    """A newcomer hashes what it cannot read, up to the commit that added it."""
+    """A newcomer hashes what it cannot read, up to the commit that added it: the first handshake that it meets.
+
+    The server refuses a commit whose author had not read the newest, so another one in its place says that the Welcome
+    named a false place, or that a restored server lost the commit.
+    """
+    if entry.kind not in (Kind.COMMIT, Kind.SUCCESSOR):
+        return Step(log)
     if entry.message_id != log.begins_with or entry.kind is not Kind.COMMIT:
-        return Step(log, is_handshake=entry.kind in (Kind.COMMIT, Kind.SUCCESSOR))
+        return replace(let_in_falsely(log, entry), is_handshake=True)
     log = open_again(replace(log, begins_with=None))
     line = Line(entry.seq, entry.message_id, Event.JOINED, narrate.joined(log.group))
     return Step(log, (line,), is_new_epoch=True, is_handshake=True)
+
+
+def let_in_falsely(log: GroupLog, entry: Entry | None = None) -> Step:
+    """Who let this newcomer in named a place that its log does not have, as ``entry`` or the server's answer shows."""
+    if log.halt is not Halt.JOINING:
+        return Step(log)
+    text = (
+        f"the commit by {log.let_in_by} that let this device in is not in the log; this device is stuck, and sends "
+        "nothing here until the room has let it in anew"
+    )
+    seq, message_id = (entry.seq, entry.message_id) if entry else (log.cursor, bytes(16))
+    line = Line(seq, message_id, Event.STUCK, text)
+    stuck = replace(log, halt=Halt.STUCK, stuck_by=log.let_in_by, begins_with=None)
+    return Step(stuck, (line,))
 
 
 def _read_others(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
@@ -151,7 +172,7 @@ def _did_not_follow(log: GroupLog, entry: Entry) -> bool:
     """
     if not log.let_in_by or log.halt not in (Halt.OPEN, Halt.FORKED):
         return False
-    account, epoch = account_of(log.group, entry.device), epoch_named(log.group_id, entry.body)
+    account, epoch = account_of(log.group, entry.device), epoch_of_sender(log.group_id, entry.body)
     return account not in ("", log.let_in_by) and epoch is not None and epoch < log.group.epoch
 
 

@@ -297,6 +297,9 @@ class Rooms:
     def lost(self, group_id: bytes, what: str) -> None:
         """Stops sending: the server does not have what this device has."""
         log = self._logs[group_id]
+        if log.halt is Halt.JOINING:  # it has nothing of the log but a place that somebody named
+            self.save(log, logs.let_in_falsely(log))
+            return
         way = f"`{renew_command(log)}`" + ("" if self._is_admin(log) else ", which an admin does,")
         text = (
             f"the server does not have {what} of this room: it lost data, or shows another log; "
