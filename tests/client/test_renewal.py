@@ -14,7 +14,7 @@ from coterie.client.log import Halt
 from coterie.client.position import Position
 from coterie.client.remedy import follow_command
 from coterie.client.succession import UNLISTED, WELCOME_WITHIN_S
-from coterie.errors import InvalidInput
+from coterie.errors import InvalidInput, Unavailable
 from coterie.wire import chain
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
@@ -181,6 +181,44 @@ async def test_a_later_new_group_cannot_be_chosen_while_the_first_one_holds(tmp_
         assert "alice made the first one, which holds" in str(error)
         await passing(house.clock, asking(carol, api.FollowRoom("ops")))
         assert old not in carol.rooms
+
+
+# --- what is still to be read ------------------------------------------------------------------
+
+
+@asynchronous
+async def test_who_follows_reads_first_what_others_wrote_in_the_old_group(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, bobb, carol = people
+        old = alice.log.group_id
+        await renew_with(alice, ["bobb", "carol"])
+        await waited(house, lambda: bool(carol.log.successor) and bool(bobb.log.successor))
+        house.is_mute = True
+        await carol.say("written in the old group")
+        await passing(house.clock, asking(bobb, api.FollowRoom("ops")))
+        house.is_mute = False
+        assert old not in bobb.rooms
+        assert await bobb.texts() == ["written in the old group"]
+
+
+@asynchronous
+async def test_who_agreed_before_reads_first_what_came_while_he_was_away(tmp_path: Path) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "carol") as (house, people):
+        alice, bobb, carol = people
+        old = alice.log.group_id
+        await renew_with(alice, ["bobb", "carol"])
+        await waited(house, lambda: bool(carol.log.successor) and bool(bobb.log.successor))
+        house.is_mute = True
+        await carol.say("written while bobb was away")
+        house.twist = lambda body, reply: None if isinstance(body, f.Fetch) else reply
+        error = await error_of(passing(house.clock, asking(bobb, api.FollowRoom("ops"))))
+        assert isinstance(error, Unavailable)
+        assert bobb.log.group_id == old
+        house.twist = lambda body, reply: reply
+        house.is_mute = False
+        house.cut("bobb")
+        await waited(house, lambda: old not in bobb.rooms)
+        assert await bobb.texts() == ["written while bobb was away"]
 
 
 # --- who was out -------------------------------------------------------------------------------

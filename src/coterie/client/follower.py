@@ -84,6 +84,7 @@ class Follower:
         self._commit_patience = Patience(COMMIT_AGAIN_S, MOST_COMMIT_AGAIN_S)
         self._committed_in: int | None = None  # the epoch of our last commit of our own accord
         self.caught_up = asyncio.Event()  # read to the head that there was, or it cannot be
+        self.is_at_head = False  # read to the head, and nothing was said to lie beyond
 
     @property
     def _log(self) -> GroupLog:
@@ -100,6 +101,7 @@ class Follower:
     def read_again(self) -> None:
         """Asks for what there is; then ``caught_up`` is set."""
         self.caught_up.clear()
+        self.is_at_head = False
         self._must_fetch = True
         self._wake.set()
 
@@ -114,6 +116,7 @@ class Follower:
             self._pushed_bytes += size
         self._head = max(self._head, grew.head)
         self._must_fetch |= grew.head == 0  # "something came"
+        self.is_at_head = False
         self._wake.set()
 
     async def run(self) -> None:
@@ -230,12 +233,14 @@ class Follower:
 
     async def _read_to_head(self) -> None:
         """Returns when all is read that there was, by what the server last said."""
+        self.is_at_head = False
         while True:
             pushed, self._pushed, self._pushed_bytes = self._pushed, deque(), 0
             await self._take(pushed)
             cursor = self._log.cursor
             self._head = max(self._head, self._poster.head)
             if cursor >= self._head and not (self._must_fetch or self._poster.must_fetch):
+                self.is_at_head = True
                 return
             # What was said before is forgotten (it may be a lie), what comes while we wait for the answer is not.
             self._must_fetch = self._poster.must_fetch = False

@@ -59,6 +59,7 @@ class Renewal:
         except InvalidInput:
             moved.cancel()
             raise
+        self._sync.look_again(group_id)
         self._sync.go_on()
         try:
             return await self._running.wait_for(moved, FOLLOWED_S)

@@ -78,6 +78,7 @@ class Sync:
         self._followers: dict[bytes, tuple[Follower, asyncio.Task[None]]] = {}
         self._rejoiners: dict[bytes, Rejoiner] = {}
         self._inbox_is_free = asyncio.Lock()
+        self._leaving: set[bytes] = set()  # groups whose logs are read to their heads before
         self._off_list: set[bytes] = set()  # groups whose list is known to be without this device
         self._look = asyncio.Event()  # what is to be done: inbox, lists, key packages
         self._supply_patience = Patience(SUPPLY_AGAIN_S, MOST_SUPPLY_AGAIN_S)
@@ -114,6 +115,7 @@ class Sync:
         self.caught_up.clear()
         self._followers.clear()
         self._rejoiners.clear()
+        self._leaving.clear()
         for task in self._tasks:
             task.cancel()
 
@@ -153,8 +155,37 @@ class Sync:
             self.succession.abandon(group_id)
         self.succession.announce()
         for group_id in self.succession.due():
-            self._unfollow(group_id)
-            self.follow(self.succession.go_on(group_id) or group_id)
+            if self._is_read(group_id):
+                self._unfollow(group_id)
+                self.follow(self.succession.go_on(group_id) or group_id)
+            else:
+                self._read_before(group_id)
+
+    def look_again(self, group_id: bytes) -> None:
+        """Asks for what there is in a log before its room leaves it."""
+        if group_id in self._followers:
+            self._followers[group_id][0].read_again()
+
+    def _is_read(self, group_id: bytes) -> bool:
+        """Whether a room may leave its log: what is not read by then never can be."""
+        if self._rooms.log(group_id).halt not in (Halt.OPEN, Halt.FORKED):
+            return True
+        follower = self._followers.get(group_id)
+        return follower is not None and follower[0].is_at_head
+
+    def _read_before(self, group_id: bytes) -> None:
+        """Has a log read to its head, where there is a connection; then its room goes on."""
+        follower = self._followers.get(group_id)
+        if follower is None or follower[1].done() or group_id in self._leaving:
+            return
+        self._leaving.add(group_id)
+        task = self._start(self._read_and_look(group_id), "coterie-leaving")
+        task.add_done_callback(lambda _: self._leaving.discard(group_id))
+
+    async def _read_and_look(self, group_id: bytes) -> None:
+        await self._read_on(group_id)
+        self._leaving.discard(group_id)
+        self._look.set()
 
     @property
     def is_asking(self) -> bool:
