@@ -274,6 +274,22 @@ def test_rates_are_bounded_in_number() -> None:
     assert len(rates._buckets) == delivery.MAX_RATES
 
 
+def test_rate_of_what_was_not_written_is_given_back() -> None:
+    room = Room()
+    room.append(Kind.COMMIT, BEN)
+    room.rates.keep()
+    for _ in range(2):
+        room.append(Kind.COMMIT, BEN)
+        room.append(Kind.COMMIT, CARL)
+    room.rates.undo()
+    assert room.rates.wait_s(GROUP, "carl", NOW) == 0
+    left = 0
+    while not room.rates.wait_s(GROUP, "ben", NOW):
+        room.rates.take(GROUP, "ben", NOW)
+        left += 1
+    assert left == 2
+
+
 def test_account_has_one_standing_proposal_until_the_next_commit() -> None:
     room = Room()
     room.append(Kind.PROPOSAL, BEN)

@@ -139,6 +139,23 @@ def test_batch_whose_flush_fails_is_forgotten_in_memory_too(store: Store, anna: 
     assert_chained(store, anna.device)
 
 
+def test_commits_that_a_full_disk_refuses_do_not_count_for_the_accounts_rate(
+    store: Store, anna: Writer
+) -> None:
+    """Who tried three times while it was full had to wait once there was room."""
+
+    def fail(_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "no space")
+
+    commit = anna.post(f.Kind.COMMIT, after=0)
+    event.listen(store._engine, "commit", fail)
+    for _ in range(10):
+        with pytest.raises(DiskFull):
+            store.batch([anna.job(commit)], NOW)
+    event.remove(store._engine, "commit", fail)
+    assert anna.accepted(commit) == 1
+
+
 def test_commit_its_welcome_and_its_list_change_are_one(store: Store, anna: Writer) -> None:
     ben = Person("ben").register(store).first
     change = f.ListChange(add=(ben.device,))

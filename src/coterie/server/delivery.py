@@ -77,10 +77,14 @@ _BODY_LIMITS = {
 
 
 class Rates:
-    """How often accounts commit in groups: token buckets, bounded in number. Times are seconds since 1970."""
+    """How often accounts commit in groups: token buckets, bounded in number. Times are seconds since 1970.
+
+    After each transaction comes ``keep``, or ``undo`` where nothing of it was written.
+    """
 
     def __init__(self) -> None:
         self._buckets: OrderedDict[tuple[bytes, str], tuple[float, float]] = OrderedDict()
+        self._before: dict[tuple[bytes, str], tuple[float, float] | None] = {}  # the transaction
 
     def wait_s(self, group_id: bytes, name: str, now: float) -> float:
         """0 where a handshake may be posted now, else how long to wait."""
@@ -90,10 +94,24 @@ class Rates:
     def take(self, group_id: bytes, name: str, now: float) -> None:
         """A handshake was accepted."""
         key = (group_id, name)
+        self._before.setdefault(key, self._buckets.get(key))
         self._buckets[key] = (self._tokens(key, now) - 1, now)
         self._buckets.move_to_end(key)
         if len(self._buckets) > MAX_RATES:
             self._buckets.popitem(last=False)
+
+    def keep(self) -> None:
+        """What was taken stays so."""
+        self._before.clear()
+
+    def undo(self) -> None:
+        """What was taken since ``keep`` was not used: its handshakes were not written."""
+        for key, bucket in self._before.items():
+            if bucket is None:
+                self._buckets.pop(key, None)
+            elif key in self._buckets:  # else it was forgotten meanwhile
+                self._buckets[key] = bucket
+        self._before.clear()
 
     def _tokens(self, key: tuple[bytes, str], now: float) -> float:
         tokens, then = self._buckets.get(key, (float(HANDSHAKE_BURST), now))

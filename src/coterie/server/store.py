@@ -78,8 +78,10 @@ class Store:
                 results = _run(transaction, connection, jobs)
         except BaseException:
             self._held.clear()  # what it says was not written
+            self._rates.undo()
             raise
         self._held.tidy()
+        self._rates.keep()
         return Batch(results, transaction.news)
 
     def do(self, job: Callable[[Transaction], Any], now: float) -> Any:
