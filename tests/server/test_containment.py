@@ -167,6 +167,28 @@ async def test_requests_that_wait_for_the_disk_are_in_the_budget_too(tmp_path: P
         assert w.house.budget.held == 0
 
 
+@asynchronous
+async def test_posts_that_wait_for_the_disk_stay_in_the_budget_though_their_connection_is_lost(
+    tmp_path: Path,
+) -> None:
+    """Cut and made anew, it could leave as much with the writer again, and again."""
+    async with world(tmp_path) as w:
+        peer, other = await w.log_in(w.device("anna")), await w.log_in(w.device("ben"))
+        await w.group(peer)
+        threads = HeldThreads()
+        w.house.writer._threads = threads
+        posts = [post(GROUP, n, kind=f.Kind.COMMIT, body=bytes(MEGABYTE)) for n in range(1, 6)]
+        await peer.ask(*posts)
+        await peer.send(half(peer, 3 * MEGABYTE))
+        assert w.house.budget.held > 8 * MEGABYTE
+        w.peers.remove(peer)
+        peer.end()
+        assert 5 * MEGABYTE < w.house.budget.held < 6 * MEGABYTE
+        while w.house.budget.held:
+            threads.release()
+            await other.run()
+
+
 # --- many requests ---------------------------------------------------------------------------------
 
 

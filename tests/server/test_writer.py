@@ -8,13 +8,14 @@ import pytest
 
 from coterie.errors import Refused, StorageError
 from coterie.server.news import News
-from coterie.server.store import Batch, Job, Store
-from coterie.server.writer import MAX_BATCH, Writer
+from coterie.server.store import Batch, Job, PostJob, Store
+from coterie.server.writer import MAX_BATCH, MAX_BATCH_BYTES, Writer
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
 from tests.fakes import FakeClock, InlineThreads, settle
 from tests.server.people import Writer as Person
 from tests.server.people import entries
+from tests.server.world import post
 
 T = TypeVar("T")
 
@@ -144,6 +145,19 @@ async def test_batch_is_bounded() -> None:
     writer = make(store, InlineThreads())
     await asyncio.gather(*(writer.do(job) for _ in range(MAX_BATCH + 1)))
     assert store.batches == [MAX_BATCH, 1]
+    await writer.drain()
+
+
+@asynchronous
+async def test_batch_is_bounded_in_bytes_and_the_largest_post_is_one() -> None:
+    """Its flush would take seconds, in which everybody waits."""
+    store = CountingStore()
+    writer = make(store, InlineThreads())
+    sizes = (MAX_BATCH_BYTES // 2, MAX_BATCH_BYTES // 2, 1, MAX_BATCH_BYTES + 1, 1)
+    welcome = f.WelcomeFor(b"w", ())
+    posts = [post(b"g" * 16, 1, body=bytes(size - 1), welcome=welcome) for size in sizes]
+    await asyncio.gather(*(writer.do(PostJob(one, b"d" * 16)) for one in posts))
+    assert store.batches == [2, 1, 1, 1]
     await writer.drain()
 
 

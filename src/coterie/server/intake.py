@@ -27,6 +27,7 @@ class Taken:
     size: int  # bytes of its frame
     charge: int  # of them in ``house.budget``
     began: float  # monotonic
+    is_lent: bool = False  # to the writer, which holds it though the connection be lost
 
 
 class Intake:
@@ -104,7 +105,8 @@ class Intake:
         self.spent += answer_size // limits.ANSWER_PER_REQUEST
         self.in_flight -= 1
         self.bytes_in_flight -= taken.size
-        self._give(taken)
+        if not taken.is_lent:
+            self._give(taken)
         if self._is_short:  # perhaps its own is enough now: the caller goes on
             self._house.budget.forget(self)
             self.is_resting = self._is_short = False
@@ -112,6 +114,16 @@ class Intake:
             return False
         self._exclusive = None
         return True
+
+    def lend(self, taken: Taken) -> None:
+        """The writer has it: what it takes is in use until ``take_back``, whatever becomes of the connection."""
+        taken.is_lent = True
+        self._charged -= taken.charge
+
+    def take_back(self, taken: Taken) -> None:
+        """The writer is done with it; before ``end``, or after the connection's own."""
+        self._charged += taken.charge
+        self._give(taken)
 
     def _give(self, taken: Taken) -> None:
         if taken.charge:

@@ -316,6 +316,7 @@ class Peer(Line, asyncio.Protocol):
         refused = self._session.admit(request.body)
         taken = self._intake.begin(request)
         if refused is None and isinstance(request.body, Post):  # the most frequent, without a task
+            self._intake.lend(taken)
             self._session.post(request.body, partial(self._posted, taken, request.body))
         else:
             self._start(self._answer(taken, refused))
@@ -335,6 +336,7 @@ class Peer(Line, asyncio.Protocol):
     def _posted(self, taken: Taken, post: Post, result: PostAnswer | Exception) -> None:
         """A batch ends with it, which many share: whatever goes wrong here is this connection's."""
         try:
+            self._intake.take_back(taken)
             self._reply(taken, self._session.posted(post, result))
         except Exception:
             log.exception("connection-failed", connection=self.number)

@@ -13,13 +13,14 @@ from coterie.errors import CoterieError
 from coterie.logs import get_logger, is_debugging
 from coterie.server.news import News
 from coterie.server.seams import Clock, Threads
-from coterie.server.store import Batch, Job, Store
+from coterie.server.store import Batch, Job, PostJob, Store
 
 log = get_logger()
 
 Done = Callable[[Any], None]
 
 MAX_BATCH = 2_000  # jobs; a flush takes milliseconds, and no answer should wait for more than that
+MAX_BATCH_BYTES = 16 * 2**20  # of posts, or a single larger one: for the same reason
 
 
 class Writer:
@@ -52,10 +53,20 @@ class Writer:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                count = self._next_count()
+                batch, self._waiting = self._waiting[:count], self._waiting[count:]
                 await self._flush(batch)
         finally:
             self._task = None
+
+    def _next_count(self) -> int:
+        """How many jobs go into the next batch: at least one."""
+        size = 0
+        for count, (job, _) in enumerate(self._waiting[:MAX_BATCH]):
+            size += _size(job)
+            if count and size > MAX_BATCH_BYTES:
+                return count
+        return MAX_BATCH
 
     async def _flush(self, batch: list[tuple[Job, Done]]) -> None:
         began = self._clock.monotonic()
@@ -73,6 +84,14 @@ class Writer:
             log.debug("flushed", jobs=len(batch), duration_ms=round(duration * 1000, 1))
         if made.news:
             self._publish(made.news)
+
+
+def _size(job: Job) -> int:
+    """Bytes that it writes, where it can be many."""
+    if not isinstance(job, PostJob):
+        return 0
+    welcome = job.post.welcome
+    return len(job.post.body) + (len(welcome.welcome) if welcome else 0)
 
 
 def _finish(future: "asyncio.Future[Any]", result: Any) -> None:
