@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, insert, select
 
 from coterie.server import schema
 
-_AT_ONCE = 1_000  # Welcomes of one statement: SQLite refuses one with more than 32,766 values
+_AT_ONCE = 1_000  # Welcomes of one statement: most builds of SQLite take 32,766 values at most
 
 
 class Inboxes:
