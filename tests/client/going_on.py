@@ -5,17 +5,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from coterie.client import api
 from coterie.client.happening import Event
+from coterie.client.intent import Change, Newcomer
 from coterie.client.log import Halt
+from coterie.client.room_state import RoomState
 from coterie.secret import Secret
 from coterie.wire import frames as f
 from tests.client.house import PARTS, House, Person, house_in, passing, until
-
-if TYPE_CHECKING:
-    from coterie.client.intent import Newcomer
+from tests.client.people import Device, Room
 
 
 @asynccontextmanager
@@ -104,6 +105,29 @@ async def renew_with(admin: Person, names: list[str]) -> None:
         given = await running.call(f.FetchKeyPackages(name), f.KeyPackages)
         newcomers += running.people.newcomers(name, given, running.suite, running.now())
     running.sync.follow(running.sync.succession.prepare(admin.log.group_id, newcomers))
+
+
+def invite_into_a_fake(
+    house: House, person: Person, maker: Device, state: RoomState, group_id: bytes
+) -> None:
+    """Into a group that the maker, its only admin, made under that id; the server puts it into the inbox."""
+    given = house.shared.store.do(
+        lambda t: t.directory.take_key_packages(person.name), house.clock.now()
+    )
+    package = given.key_packages[0]
+    fake = Room(group_id=group_id)
+    reader = fake.create(maker, structs.replace(state, admins=(maker.account_key,)))
+    reader.want(Change(adds=(Newcomer(person.name, package.device, package.key_package),)))
+    reader.catch_up()
+    reader.seal()
+    sealed = reader.log.outbox[0].sealed
+    assert sealed is not None
+    assert sealed.welcome is not None
+    welcome, device = sealed.welcome, person.account.device
+    house.shared.store.do(
+        lambda t: t.inboxes.put_welcome(group_id, maker.id, welcome, {device}), house.clock.now()
+    )
+    house.connection(person.name).tell(f.InboxGrew())
 
 
 def break_keys(person: Person) -> None:

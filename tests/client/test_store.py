@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from coterie.client import log as logs
 from coterie.client import store as stores
 from coterie.client.database import Database
+from coterie.client.group_log import Rival
 from coterie.client.intent import Change, Leave, Say
 from coterie.client.log import GroupLog, Halt, Step
 from coterie.client.room_policy import ROOM_POLICY
@@ -484,6 +485,15 @@ def test_everything_is_there_after_closing_and_opening(path: Path) -> None:
 # --- invitations that wait for a successor ----------------------------------------------------
 
 
+def test_invitations_of_two_accounts_to_one_group_are_held_side_by_side(store: Store) -> None:
+    both = [HeldWelcome(b"N" * 16, ROOM, key, b"of " + key) for key in (b"a" * 32, b"b" * 32)]
+    for held in both:
+        store.hold_welcome(held)
+    assert sorted(store.held_welcomes(ROOM), key=lambda h: h.account_key) == both
+    store.drop_held_welcome(both[0])
+    assert store.held_welcomes(ROOM) == both[1:]
+
+
 def test_of_an_accounts_invitations_for_a_room_the_newest_is_held(store: Store) -> None:
     first, second, others = (
         HeldWelcome(bytes([n]) * 16, ROOM, key, b"welcome %d" % n)
@@ -495,7 +505,7 @@ def test_of_an_accounts_invitations_for_a_room_the_newest_is_held(store: Store) 
     assert store.held_welcomes(b"?" * 16) == []
     assert store.size_of_held_welcomes() == (2, 18)
     assert store.is_held(second.group_id)
-    store.drop_held_welcome(second.group_id)
+    store.drop_held_welcome(second)
     assert not store.is_held(second.group_id)
 
 
@@ -509,7 +519,15 @@ def test_group_that_is_prepared_is_told_from_those_in_which_rooms_live(store: St
 
 def test_successor_and_what_a_person_said_to_it_are_kept(store: Store) -> None:
     _, (alice, _) = new_room("alice", "bobb")
-    log = replace(alice.log, successor=b"N" * 16, successor_by="bobb", agreed=True, declined=True)
+    log = replace(
+        alice.log,
+        successor=b"N" * 16,
+        successor_by="bobb",
+        successor_key=b"b" * 32,
+        rivals=(Rival("carol", b"c" * 32, b"O" * 16),),
+        agreed=True,
+        declined=True,
+    )
     store.save_log(None, log, ROOM)
     ((_, loaded),) = store.load_logs(ROOM_POLICY)
     assert replace(loaded, group=log.group) == log

@@ -19,6 +19,7 @@ from tests.client.going_on import (
     all_moved,
     asking,
     break_keys,
+    invite_into_a_fake,
     last_line,
     renew_with,
     renewed,
@@ -29,6 +30,7 @@ from tests.client.going_on import (
     waited,
 )
 from tests.client.house import PARTS, error_of, house_in, passing, until
+from tests.client.people import new_device
 from tests.client.restoring import back_up, restore
 
 # --- a restored server -------------------------------------------------------------------------
@@ -415,6 +417,51 @@ async def test_invitation_of_a_member_who_is_no_admin_to_a_second_group_is_refus
         assert "second group for a room that is known" in alice.notices[-1]
         assert not alice.rooms.has_held_welcome(old)
         assert list(alice.rooms) == [old]
+
+
+@asynchronous
+async def test_nobody_but_its_maker_lets_a_device_into_the_group_that_a_successor_names(
+    tmp_path: Path,
+) -> None:
+    """Else who has the server takes all who follow into a group of his own, under the same id."""
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        old = alice.log.group_id
+        await renew_with(alice, ["bobb"])
+        await waited(house, lambda: bool(bobb.log.successor) and bobb.rooms.has_held_welcome(old))
+        mallory, state = new_device("mallory"), logs.state(bobb.log)
+        invite_into_a_fake(house, bobb, mallory, state, bobb.log.successor)
+        await waited(house, lambda: bool(bobb.notices))
+        assert "welcome-room" in bobb.notices[-1]
+        await passing(house.clock, asking(bobb, api.FollowRoom("ops")))
+        assert bobb.log.let_in_by == "alice"
+        await all_moved(house, people, old)
+        await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_another_admins_invitation_to_the_same_group_is_not_taken_for_its_makers(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb", "mallory") as (house, people):
+        alice, bobb, mallory = people
+        await passing(house.clock, asking(alice, api.SetAdmin("ops", "mallory")))
+        await settled(house, people)
+        old, state = alice.log.group_id, logs.state(bobb.log)
+        house.lie = _withholding_successors
+        await renew_with(alice, ["bobb"])
+        await waited(house, lambda: bobb.rooms.has_held_welcome(old))
+        (new,) = alice.rooms.prepared()
+        invite_into_a_fake(house, bobb, new_device(mallory.name), state, new)  # the same account
+        assert bobb.running is not None
+        store, room_id = bobb.running.store, state.room_id
+        await waited(house, lambda: len(store.held_welcomes(room_id)) == 2)  # the first is kept
+        house.tells_the_truth()
+        await waited(house, lambda: bool(bobb.log.successor), most_s=200)
+        await passing(house.clock, asking(bobb, api.FollowRoom("ops")))
+        assert bobb.log.let_in_by == "alice"
+        await all_moved(house, [alice, bobb], old)
+        assert mallory.log.group_id == old
 
 
 @asynchronous

@@ -7,6 +7,7 @@ import pytest
 
 from coterie.client import log as logs
 from coterie.client import outbox, successor
+from coterie.client.group_log import Rival
 from coterie.client.happening import Dropped, Event, Landed
 from coterie.client.intent import Change, Say
 from coterie.client.log import Halt
@@ -134,7 +135,8 @@ def test_first_of_two_successors_wins_for_everybody() -> None:
     room.catch_up()
     for reader in (alice, bobb, carol):
         assert (reader.log.successor, reader.log.successor_by) == (OTHER, "bobb")
-    assert bobb.log.rivals == carol.log.rivals == (("alice", NEW),)
+    later = Rival("alice", alice.device.account_key, NEW)
+    assert bobb.log.rivals == carol.log.rivals == (later,)
     assert bobb.events == carol.events == [Event.SUCCESSOR, Event.SUCCESSOR]
     assert "nobody goes there unasked" in carol.lines[1][1]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from coterie.client.happening import Happening
 from coterie.client.intent import Outgoing, Sealed, Succeed
@@ -43,6 +43,14 @@ class History(Protocol):
         """The count of a rejoin that this device made under that id; None where there is none."""
 
 
+class Rival(NamedTuple):
+    """A group that an admin made for a room after another one."""
+
+    by: str
+    account_key: bytes
+    group_id: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class GroupLog:
     """What a device knows of a group. ``group`` is the MLS state after the entry at ``cursor``."""
@@ -66,15 +74,14 @@ class GroupLog:
     healed_at: float = 0.0  # seconds since 1970, by our clock: our last commit with a path
     committed_at: float = 0.0  # anybody's
     successor: bytes = b""  # the group in which the room goes on: the first one that verified
-    successor_by: str = ""  # the admin who said so
+    successor_by: str = ""  # the admin who said so, and
+    successor_key: bytes = b""  # of his account: nobody else lets this device in there
     agreed: bool = False  # the person goes on there
     declined: bool = False  # that group was looked at, and is not what the room was
     strange: tuple[str, ...] = ()  # what it has that the room lacks: ``successor.differences``
     accepted: tuple[str, ...] = ()  # what the person has accepted of that
     successor_at: float = 0.0  # when this device came to know of it, by our clock
-    rivals: tuple[
-        tuple[str, bytes], ...
-    ] = ()  # admins, and the groups that they made later: a person's to choose
+    rivals: tuple[Rival, ...] = ()  # groups that admins made later: a person's to choose
     instead: bool = False  # the person makes another one
     let_in_by: str = ""  # whose commit added us, until an entry of another account has opened
 

@@ -100,7 +100,7 @@ class Moves:
             self._store.decline(group_id)
             self._store.remember_shown(room_id, SHOWN_BEFORE)
             for held in self._store.held_welcomes(room_id):
-                self._store.drop_held_welcome(held.group_id)
+                self._store.drop_held_welcome(held)
                 if held.group_id != new.group_id:
                     self._store.decline(held.group_id)
 

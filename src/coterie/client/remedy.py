@@ -44,7 +44,7 @@ def remedy(log: GroupLog, *, is_admin: bool, is_invited: bool) -> str:
         return f"`{follow_command(log)}` goes to the new group of it" if is_invited else ""
     if log.successor and log.declined:
         ways = [follow_command(log, accept=log.strange)] if log.strange else []
-        ways += [follow_command(log, made_by=by) for by, _ in log.rivals]
+        ways += [follow_command(log, made_by=by) for by, _, _ in log.rivals]
         ways += [renew_command(log, instead_of=log.successor_by)] if is_admin else []
         return " or ".join(f"`{way}`" for way in ways)
     if log.successor:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from coterie.client.group_log import Rival
 from coterie.client.intent import Intent, Outgoing, Sealed
 from coterie.client.log import GroupLog, Halt, Step
 from coterie.client.store_rows import Rows
@@ -38,8 +39,9 @@ class _LogRow(msgspec.Struct, frozen=True, array_like=True):
     strange: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     successor_at: float = 0.0
-    rivals: tuple[tuple[str, bytes], ...] = ()
+    rivals: tuple[Rival, ...] = ()
     instead: bool = False
+    successor_key: bytes = b""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -103,6 +105,7 @@ class Logs(Rows):
             new.successor_at,
             new.rivals,
             new.instead,
+            new.successor_key,
         )
         self._db.execute(
             "INSERT INTO log (group_id, room_id, row, is_current) VALUES (?, ?, ?, ?)"
@@ -163,6 +166,7 @@ class Logs(Rows):
                     row.committed_at,
                     row.successor,
                     row.successor_by,
+                    row.successor_key,
                     row.agreed,
                     row.declined,
                     row.strange,

@@ -49,7 +49,8 @@ SCHEMA = (
     """,
     """
     CREATE TABLE held_welcome (
-        group_id BLOB PRIMARY KEY, room_id BLOB NOT NULL, account_key BLOB NOT NULL, welcome BLOB NOT NULL
+        room_id BLOB NOT NULL, account_key BLOB NOT NULL, group_id BLOB NOT NULL, welcome BLOB NOT NULL,
+        PRIMARY KEY (room_id, account_key)
     ) WITHOUT ROWID;
     CREATE TABLE shown_before (
         room_id BLOB NOT NULL, device BLOB NOT NULL, message_id BLOB NOT NULL,

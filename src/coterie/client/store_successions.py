@@ -19,11 +19,7 @@ class Successions(Rows):
     """By room."""
 
     def hold_welcome(self, held: HeldWelcome) -> None:
-        """Keeps it, the newest of an account for a room."""
-        self._db.execute(
-            "DELETE FROM held_welcome WHERE room_id = ? AND account_key = ?",
-            (held.room_id, held.account_key),
-        )
+        """Keeps it, the newest of an account for a room; those of others stay as they are."""
         self._db.execute(
             "INSERT OR REPLACE INTO held_welcome (group_id, room_id, account_key, welcome) VALUES (?, ?, ?, ?)",
             (held.group_id, held.room_id, held.account_key, held.welcome),
@@ -46,9 +42,12 @@ class Successions(Rows):
         """Whether one for that group waits."""
         return self._one("SELECT 1 FROM held_welcome WHERE group_id = ?", (group_id,)) is not None
 
-    def drop_held_welcome(self, group_id: bytes) -> None:
+    def drop_held_welcome(self, held: HeldWelcome) -> None:
         """It is taken, or never will be."""
-        self._db.execute("DELETE FROM held_welcome WHERE group_id = ?", (group_id,))
+        self._db.execute(
+            "DELETE FROM held_welcome WHERE room_id = ? AND account_key = ?",
+            (held.room_id, held.account_key),
+        )
 
     def remember_shown(self, room_id: bytes, last: int) -> None:
         """The newest ``last`` messages, which their senders may not know to have been read."""

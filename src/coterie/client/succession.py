@@ -133,15 +133,18 @@ class Succession:
         if present is None:
             raise RuleViolation("welcome-room", "of a room that is not known")
         here, group_id, by = self._rooms.log(present), invitation.group.group_id, invitation.by
+        maker = _maker(here, group_id)
         may_be = (
-            here.successor == group_id
-            or here.halt is Halt.REMOVED
+            here.halt is Halt.REMOVED
+            or by.account_key == maker  # who may be no admin any more
             or is_admin(here.group, (by.name, by.account_key))
         )
         if self._store.has_declined(group_id):
             raise RuleViolation("welcome-group", "the room has left that group")
         if not may_be:
             raise RuleViolation("welcome-room", "a second group for a room that is known")
+        if here.halt is not Halt.REMOVED and maker not in (None, by.account_key):
+            raise RuleViolation("welcome-room", "not by who made that group for the room")
         count, size = self._store.size_of_held_welcomes()
         if count >= MAX_HELD or size + len(welcome) > MAX_HELD_BYTES:
             raise RuleViolation("welcome-held", f"{count} of {size} bytes wait for successors")
@@ -181,8 +184,9 @@ class Succession:
         self.moves.choose(replace(here, agreed=True, declined=False, strange=(), accepted=accepted))
 
     def _chosen(self, here: GroupLog, made_by: str) -> GroupLog:
-        if made_by not in dict(here.rivals):
-            makers = ", ".join([here.successor_by, *(by for by, _ in here.rivals)])
+        later = [rival.by for rival in here.rivals]
+        if made_by not in later:
+            makers = ", ".join([here.successor_by, *later])
             raise InvalidInput(
                 f"{made_by} made no new group for this room", hint=f"of {makers} there is one"
             )
@@ -205,17 +209,24 @@ class Succession:
             try:
                 invitation = self._open(held)
             except RemoteProtocolError:  # its key package is too old
-                self._store.drop_held_welcome(held.group_id)
+                self._store.drop_held_welcome(held)
                 continue
             if made_by in ("", invitation.by.name):
-                found[invitation.by.name] = held.group_id
+                found[invitation.by.name] = held
         if not found:
             raise InvalidInput("this device is no longer in the room, and waits for no invitation")
         if len(found) > 1:
             commands = (f"`{follow_command(here, made_by=by)}`" for by in found)
             raise InvalidInput("several people invite this device", hint=" or ".join(commands))
-        ((by, group_id),) = found.items()
-        return replace(here, successor=group_id, successor_by=by, agreed=True, declined=False)
+        ((by, held),) = found.items()
+        return replace(
+            here,
+            successor=held.group_id,
+            successor_by=by,
+            successor_key=held.account_key,
+            agreed=True,
+            declined=False,
+        )
 
     def due(self) -> list[bytes]:
         """Groups whose rooms can go on in another one now."""
@@ -245,7 +256,7 @@ class Succession:
             strange = differences(here.group, invitation.group)
         except RemoteProtocolError as error:
             self.moves.stay(group_id, f"{reason} ({error})", "")
-            self._store.drop_held_welcome(held.group_id)
+            self._store.drop_held_welcome(held)
             return None
         if here.halt is not Halt.REMOVED and not set(strange) <= set(here.accepted):
             # The invitation stays: what is strange in it is its person's to accept, each by name.
@@ -255,7 +266,8 @@ class Succession:
                 group_id, f"{reason}, which has what the room lacks: {told}", hint, strange
             )
             return None
-        new = logs.join(invitation.group, self._account.device, invitation.begins, self._now())
+        joined = logs.join(invitation.group, self._account.device, invitation.begins, self._now())
+        new = replace(joined, let_in_by=invitation.by.name)
 
         def used() -> None:
             if not invitation.is_last_resort:
@@ -270,6 +282,14 @@ class Succession:
         return open_invitation(held.welcome, self._key_packages, self._account.device_key)
 
     def _held(self, here: GroupLog) -> HeldWelcome | None:
-        """The invitation to the group that the successor names."""
+        """The invitation to the group that the successor names, by who made it."""
+        named = (here.successor, here.successor_key)
         found = self._store.held_welcomes(logs.state(here).room_id)
-        return next((held for held in found if held.group_id == here.successor), None)
+        return next((held for held in found if (held.group_id, held.account_key) == named), None)
+
+
+def _maker(here: GroupLog, group_id: bytes) -> bytes | None:
+    """The account key of who made that group, where a successor in the log has named it."""
+    if here.successor == group_id:
+        return here.successor_key
+    return next((rival.account_key for rival in here.rivals if rival.group_id == group_id), None)

@@ -34,6 +34,11 @@ class Successor:
         """The admin's account."""
         return leaf_identity(self.leaf).name
 
+    @property
+    def account_key(self) -> bytes:
+        """That account's, 32 bytes."""
+        return leaf_identity(self.leaf).account_key
+
 
 def encode(group: Group, new_group_id: bytes, where: Position) -> bytes:
     """The body of our own successor in the log of ``group``, signed by this device; ``where`` holds its message_id."""

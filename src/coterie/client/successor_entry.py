@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from coterie.client import successor
 from coterie.client.fork import compare_at, dead
-from coterie.client.group_log import GroupLog, Halt, History, Step
+from coterie.client.group_log import GroupLog, Halt, History, Rival, Step
 from coterie.client.happening import Event, Happening, Landed, Line
 from coterie.client.intent import Succeed
 from coterie.client.own_entry import read_own
@@ -60,15 +60,17 @@ def diverged(log: GroupLog, successors: Sequence[Entry], history: History, now: 
 
 def chosen(log: GroupLog, by: str, now: float) -> GroupLog:
     """The log of a room that goes on in the group which ``by`` made later, as its person says."""
-    rivals = dict(log.rivals)
-    group_id = rivals.pop(by)
-    rivals.setdefault(log.successor_by, log.successor)
+    found = next(rival for rival in log.rivals if rival.by == by)
+    passed = Rival(log.successor_by, log.successor_key, log.successor)
+    others = tuple(rival for rival in log.rivals if rival is not found)
+    has_later = any(rival.by == passed.by for rival in others)
     return replace(
         log,
-        successor=group_id,
+        successor=found.group_id,
         successor_by=by,
+        successor_key=found.account_key,
         successor_at=now,
-        rivals=tuple(rivals.items()),
+        rivals=others if has_later else (*others, passed),
         agreed=True,
         declined=False,
         strange=(),
@@ -79,7 +81,7 @@ def chosen(log: GroupLog, by: str, now: float) -> GroupLog:
 
 def _new_successor(log: GroupLog, entry: Entry) -> Successor:
     found = successor.verify(log.group, entry)
-    if found.group_id in (log.successor, *(group_id for _, group_id in log.rivals)):
+    if found.group_id in (log.successor, *(rival.group_id for rival in log.rivals)):
         raise RuleViolation("second-successor", "that group is known already")
     return found
 
@@ -109,7 +111,13 @@ def _succeeded(
 
 
 def _first(log: GroupLog, found: Successor, now: float) -> tuple[GroupLog, str]:
-    log = replace(log, successor=found.group_id, successor_by=found.by, successor_at=now)
+    log = replace(
+        log,
+        successor=found.group_id,
+        successor_by=found.by,
+        successor_key=found.account_key,
+        successor_at=now,
+    )
     if log.goes_on:
         text = f"{found.by} made a new group for this room; this device goes on there as soon as it is let in"
     else:
@@ -122,8 +130,9 @@ def _first(log: GroupLog, found: Successor, now: float) -> tuple[GroupLog, str]:
 
 def _rival(log: GroupLog, entry: Entry, found: Successor, now: float) -> tuple[GroupLog, str]:
     """A later one moves nobody: another admin's, where the first came to nothing or was hostile. One an admin."""
-    others = tuple(rival for rival in log.rivals if rival[0] != found.by)
-    log = replace(log, rivals=(*others, (found.by, found.group_id)))
+    others = tuple(rival for rival in log.rivals if rival.by != found.by)
+    latest = Rival(found.by, found.account_key, found.group_id)
+    log = replace(log, rivals=(*others, latest))
     if log.instead and entry.device == log.device:
         return chosen(log, found.by, now), "you made another new group for this room"
     text = (
