@@ -16,6 +16,7 @@ from coterie.noise.channel import (
     frame_message,
 )
 from coterie.server.house import House
+from coterie.server.limits import WRITE_BUFFER
 from coterie.server.peer import Peer
 from coterie.wire import frames as f
 from coterie.wire.invite import Address
@@ -94,6 +95,7 @@ class MemoryTransport(asyncio.Transport):
         self.address = address
         self.written: list[bytes] = []
         self.lying = 0  # bytes that the test says were not taken yet
+        self.writer: Peer | None = None  # where it is set, nothing is taken and it is told so
         self.is_reading_now = True
         self.has_begun = True  # False: in ``connection_made``, where it does not read yet
         self.end = ""
@@ -110,6 +112,10 @@ class MemoryTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.end, "written after the end"
         self.written.append(bytes(data))
+        if self.writer is not None:
+            self.lying += len(data)
+            if self.lying > WRITE_BUFFER:
+                self.writer.pause_writing()
 
     def pause_reading(self) -> None:
         self.is_reading_now = not self.has_begun  # as uvloop does
@@ -173,6 +179,15 @@ class MemoryPeer:
         channel.start_renewal()
         await self.send(channel.data_to_send())
         await self.send(channel.data_to_send())
+
+    def stop_taking(self) -> None:
+        """From now on what the peer writes lies in the transport."""
+        self.transport.writer = self.peer
+
+    def take_all(self) -> None:
+        """What lies there is taken; and so will be what comes."""
+        self.transport.writer, self.transport.lying = None, 0
+        self.peer.resume_writing()
 
     @property
     def handshake_hash(self) -> bytes:

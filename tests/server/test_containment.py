@@ -1,12 +1,20 @@
 """A hostile connection, in memory and in fake time: what it holds is bounded, and the others go on."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from coterie.server.limits import LARGE_FRAME, REQUESTS_BURST_S, STEPS_PER_TURN, Limits
+from coterie.server.budget import Budget
+from coterie.server.limits import (
+    LARGE_FRAME,
+    LARGEST_ANSWER,
+    REQUESTS_BURST_S,
+    STEPS_PER_TURN,
+    Limits,
+)
 from coterie.server.listener import Listener
 from coterie.wire import chain
 from coterie.wire import frames as f
@@ -36,7 +44,7 @@ async def world(folder: Path, limits: Limits = LIMITS) -> AsyncIterator[World]:
             peer.end()
         await house.writer.drain()
         house.store.close()
-    assert house.budget.held == 0
+    assert (house.budget.held, house.answers.held) == (0, 0)
     assert house.devices == {}
     assert (house.bus._groups, house.bus._devices) == ({}, {})
 
@@ -246,6 +254,52 @@ async def test_post_that_is_too_fast_is_told_to_wait_and_its_count_is_not_used(
         assert (refused.code, refused.wait_s) == (f.Code.WAIT, 1.0)
         await w.clock.advance(1)
         assert await peer.ask(posts[20]) == [f.Accepted(posts[20].message_id, 21)]
+
+
+# --- answers that nobody reads ---------------------------------------------------------------------
+
+
+@asynchronous
+async def test_next_large_answer_is_made_when_the_last_was_taken(tmp_path: Path) -> None:
+    """It was made before the last was written, so that nobody knew yet that it is not taken."""
+    async with world(tmp_path) as w:
+        peer = await w.log_in(w.device("anna"))
+        await w.group(peer)
+        await peer.ask(post(GROUP, 1, kind=f.Kind.COMMIT, body=bytes(MEGABYTE)))
+        peer.stop_taking()
+        assert len(await peer.ask(*[f.Fetch(GROUP, 0)] * 5)) == 1
+        assert w.house.answers.held == peer.transport.lying > MEGABYTE
+        before = len(peer.client.replies())
+        peer.take_all()
+        await peer.run()
+        assert len(peer.client.replies()) == before + 4
+        assert w.house.answers.held == 0
+
+
+@asynchronous
+async def test_large_answers_that_lie_unread_are_bounded_by_account(tmp_path: Path) -> None:
+    """Each of an account's connections could have megabytes lie, and it has hundreds."""
+    async with world(tmp_path) as w:
+        w.house.answers = Budget(math.inf, LARGEST_ANSWER + 3 * MEGABYTE)
+        anna, ben = w.device("anna"), w.device("ben")
+        slow = [await w.log_in(anna) for _ in range(4)]
+        await w.group(slow[0])
+        await slow[0].ask(post(GROUP, 1, kind=f.Kind.COMMIT, body=bytes(2 * MEGABYTE)))
+        answered = []
+        for peer in slow:
+            peer.stop_taking()
+            answered.append(len(await peer.ask(f.Fetch(GROUP, 0))))
+        assert answered == [1, 1, 0, 0]
+        other = await w.log_in(ben)
+        assert await other.ask(f.FetchGroups()) == [f.Groups(())]
+        assert await slow[3].ask(f.Ping()) == [f.Done()]
+        slow[0].take_all()
+        await slow[2].run()
+        assert isinstance(slow[2].client.replies()[-1], f.Entries)
+        w.peers.remove(slow[1])
+        slow[1].end()  # what it did not take is free too
+        await slow[3].run()
+        assert isinstance(slow[3].client.replies()[-1], f.Entries)
 
 
 # --- subscriptions and connections -----------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Memory that all connections share, in bytes: for requests that are coming in, or wait for their answer.
+"""Memory that connections share, in bytes: for requests until they are answered, and for answers that nobody reads.
 
 Nobody holds more than a share of it, nor more than half of what the others left: however many want all that they may
 have, there is room for the next.
@@ -10,9 +10,12 @@ from coterie.errors import LocalProtocolError
 
 
 class Budget:
-    """What each holder has of it. Who found no room is called when something was given back."""
+    """What each holder has of it. Who found no room is called when something was given back.
 
-    def __init__(self, total: int, share: int) -> None:
+    The total may be infinite: then there is a share for everybody.
+    """
+
+    def __init__(self, total: float, share: int) -> None:
         self._total, self._share = total, share
         self._held: dict[Hashable, int] = {}
         self._sum = 0

@@ -1,5 +1,6 @@
 """What all connections of a server share."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from coterie.server.budget import Budget
 from coterie.server.bus import Bus, Listener
 from coterie.server.fair import FairThreads
 from coterie.server.keys import Keys
-from coterie.server.limits import READERS, Limits
+from coterie.server.limits import ANSWERS_PER_ACCOUNT, READERS, Limits
 from coterie.server.outbox import Outbox
 from coterie.server.quotas import Quotas
 from coterie.server.seams import Clock, Threads
@@ -41,6 +42,7 @@ class House:
     reads: FairThreads = field(init=False)  # of the store, by account or address
     quotas: Quotas = field(init=False)
     budget: Budget = field(init=False)  # of requests that come in or wait for an answer
+    answers: Budget = field(init=False)  # of large ones that are made, or lie unread; by account
     outbox: Outbox = field(init=False, default_factory=Outbox)
     devices: dict[bytes, list[Connected]] = field(init=False, default_factory=dict)
     """The connections of each, the oldest first."""
@@ -54,5 +56,6 @@ class House:
         self.reads = FairThreads(self.readers, READERS)
         self.quotas = Quotas(limits)
         self.budget = Budget(limits.request_bytes, limits.request_bytes_per_account)
+        self.answers = Budget(math.inf, ANSWERS_PER_ACCOUNT)
         self.registrations = Attempts(limits)
         self.fake_record = fake_record(self.keys.opaque)

@@ -78,6 +78,8 @@ class Peer(Line, asyncio.Protocol):
         self._is_reading = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._bulk = asyncio.Lock()  # one large answer at a time
+        self._borrowed = 0  # bytes of ``house.answers`` for it
+        self._borrower = ""
         self._timer: Timer | None = None
         self._due = 0.0  # when the connection ends if nothing puts it off
         self._due_reason = ""
@@ -108,6 +110,8 @@ class Peer(Line, asyncio.Protocol):
         for task in self._tasks:
             task.cancel()
         self._intake.close()
+        self._house.answers.forget(self)
+        self._pay_back(self._borrowed)
         self._session.close()
         self._on_lost(self)
         if not self.gone.done():
@@ -322,16 +326,35 @@ class Peer(Line, asyncio.Protocol):
             self._start(self._answer(taken, refused))
 
     async def _answer(self, taken: Taken, refused: Failed | None) -> None:
-        request = taken.request
         if refused is not None:
-            reply: ReplyBody | EncodedEntries = refused
-        elif isinstance(request.body, _BULK):
+            self._reply(taken, refused)
+        elif isinstance(taken.request.body, _BULK):
             async with self._bulk:
-                await self._writable.wait()
-                reply = await self._session.answer(request.body)
+                await self._answer_in_turn(taken)
         else:
-            reply = await self._session.answer(request.body)
-        self._reply(taken, reply)
+            self._reply(taken, await self._session.answer(taken.request.body))
+
+    async def _answer_in_turn(self, taken: Taken) -> None:
+        """A large answer: made when the last was taken, and while not too much of the account's lies unread."""
+        await self._writable.wait()
+        await self._borrow()
+        self._reply(taken, await self._session.answer(taken.request.body))
+        self._flush()  # so the transport says at once whether it was taken
+        lying = 0 if self._writable.is_set() else self._transport.get_write_buffer_size()
+        self._pay_back(max(self._borrowed - lying, 0))
+
+    async def _borrow(self) -> None:
+        account = self._session.account
+        while not self._house.answers.take(account, limits.LARGEST_ANSWER):
+            is_free = asyncio.Event()
+            self._house.answers.wait(self, is_free.set)
+            await is_free.wait()
+        self._borrowed, self._borrower = limits.LARGEST_ANSWER, account
+
+    def _pay_back(self, size: int) -> None:
+        if size:
+            self._borrowed -= size
+            self._house.answers.give(self._borrower, size)
 
     def _posted(self, taken: Taken, post: Post, result: PostAnswer | Exception) -> None:
         """A batch ends with it, which many share: whatever goes wrong here is this connection's."""
@@ -377,4 +400,5 @@ class Peer(Line, asyncio.Protocol):
     def resume_writing(self) -> None:
         """The reader has caught up."""
         super().resume_writing()
+        self._pay_back(self._borrowed)
         self._advance()
