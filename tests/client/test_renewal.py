@@ -4,17 +4,20 @@ import asyncio
 from pathlib import Path
 from secrets import token_bytes
 
+import pytest
 from msgspec import structs
 
 from coterie.client import api, successor
 from coterie.client import log as logs
 from coterie.client.happening import Event
 from coterie.client.intent import Change, Newcomer
-from coterie.client.log import Halt
+from coterie.client.log import GroupLog, Halt
 from coterie.client.position import Position
 from coterie.client.remedy import follow_command
+from coterie.client.room_policy import ROOM_POLICY
+from coterie.client.store import Store
 from coterie.client.succession import UNLISTED, WELCOME_WITHIN_S
-from coterie.errors import InvalidInput, Unavailable
+from coterie.errors import InvalidInput, StorageError, Unavailable
 from coterie.wire import chain
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
@@ -91,7 +94,8 @@ async def test_another_admin_is_accepted_apart_from_being_a_member(tmp_path: Pat
         for name in ("bobb", "carol"):
             given = await running.call(f.FetchKeyPackages(name), f.KeyPackages)
             adds += running.people.newcomers(name, given, running.suite, running.now())
-        running.sync.follow(running.sync.succession.moves.prepare(both, [Change(adds=tuple(adds))]))
+        moves, change = running.sync.succession.moves, Change(adds=tuple(adds))
+        running.sync.follow(moves.prepare(alice.log, both, [change]))
         await waited(house, lambda: old not in alice.rooms and bobb.log.declined)
         error = await told(house, bobb, api.FollowRoom("ops", accept=("carol",)))
         assert "carol as an admin" in str(error)
@@ -219,6 +223,54 @@ async def test_who_agreed_before_reads_first_what_came_while_he_was_away(tmp_pat
         house.cut("bobb")
         await waited(house, lambda: old not in bobb.rooms)
         assert await bobb.texts() == ["written while bobb was away"]
+
+
+# --- what came to nothing ----------------------------------------------------------------------
+
+
+@asynchronous
+async def test_who_made_a_group_that_came_to_nothing_is_asked_before_he_follows_into_anothers(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        await passing(house.clock, asking(alice, api.SetAdmin("ops", "bobb")))
+        await settled(house, people)
+        old = alice.log.group_id
+        refused = f.Failed(f.Code.NOT_FOUND, "1 of those to be added are unknown or revoked")
+        house.lies_to("alice", f.Post, refused)
+        error = await error_of(passing(house.clock, asking(alice, api.RenewRoom("ops"))))
+        assert "came to nothing" in str(error)
+        house.tells_the_truth()
+        await renew_with(bobb, ["alice"])
+        await waited(house, lambda: bool(alice.log.successor))
+        await house.clock.advance(30.0)
+        assert alice.log.group_id == old
+        assert "coterie room follow ops" in (await alice.room()).reason
+
+
+@asynchronous
+async def test_renewal_that_a_full_disk_stops_is_as_if_it_had_never_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (_, (alice, _)):
+        save = Store.save_log
+
+        def save_but_no_prepared(
+            store: Store, old: GroupLog | None, new: GroupLog, room: bytes, *, is_current: bool
+        ) -> None:
+            if not is_current:
+                raise StorageError("the disk is full")
+            save(store, old, new, room, is_current=is_current)
+
+        monkeypatch.setattr(Store, "save_log", save_but_no_prepared)
+        with pytest.raises(StorageError):
+            await renew_with(alice, ["bobb"])
+        assert alice.running is not None
+        ((_, kept),) = alice.running.store.load_logs(ROOM_POLICY)
+        assert not kept.agreed
+        assert not alice.log.agreed
+        assert not alice.rooms.prepared()
 
 
 # --- who was out -------------------------------------------------------------------------------

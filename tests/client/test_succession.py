@@ -412,7 +412,7 @@ async def test_invitation_of_a_member_who_is_no_admin_to_a_second_group_is_refus
         state = logs.state(bobb.log)
         mine = structs.replace(state, admins=(bobb.account.account_public_key,))
         moves = running.sync.succession.moves
-        running.sync.follow(moves.prepare(mine, [Change(adds=tuple(newcomers))]))
+        running.sync.follow(moves.prepare(bobb.log, mine, [Change(adds=tuple(newcomers))]))
         await waited(house, lambda: bool(alice.notices))
         assert "second group for a room that is known" in alice.notices[-1]
         assert not alice.rooms.has_held_welcome(old)

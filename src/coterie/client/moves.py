@@ -39,13 +39,13 @@ class Moves:
         self._movers.setdefault(room_id, []).append(mover)
         return mover
 
-    def prepare(self, state: RoomState, adds: Sequence[Change]) -> bytes:
-        """A new group for a room that is known, shown to nobody until ``go_on``; its id."""
+    def prepare(self, chosen: GroupLog, state: RoomState, adds: Sequence[Change]) -> bytes:
+        """A new group for a known room, shown to nobody until ``go_on``; its id. ``chosen``: as in ``choose``."""
         group = self._rooms.new_group(room_state.encode(state))
         made = logs.create(group, self._account.device, self._now())
         for change in adds:
             made = outbox.enqueue(made, change, secrets.token_bytes(16))
-        self._rooms.add_prepared(Step(made), state.room_id)
+        self._rooms.add_prepared(made, chosen)
         return made.group_id
 
     def announce(self, group_id: bytes, new_group_id: bytes) -> None:
@@ -113,16 +113,21 @@ class Moves:
                 mover.set_result(new.group_id)
 
     def abandon(self, group_id: bytes, why: CoterieError | None) -> None:
-        """A prepared group in which no room goes on. ``why`` is told to who waits; None: it goes on in another's."""
+        """A prepared group in which no room goes on. ``why`` is told to who waits; None: it goes on in another's.
+
+        Who agreed to go there has not agreed to go where somebody else says.
+        """
         room_id = self._rooms.room_id(group_id)
         present = self._rooms.log(self._rooms.prepared()[group_id])
         rest = tuple(out for out in present.outbox if out.intent != Succeed(group_id))
+        agreed = present.agreed and why is None
+        left = replace(present, outbox=rest, instead=False, agreed=agreed)
 
         def before() -> None:
             self._store.forget_log(group_id)
             self._store.decline(group_id)
 
-        self._rooms.save(present, Step(replace(present, outbox=rest, instead=False)), before=before)
+        self._rooms.save(present, Step(left), before=before)
         self._rooms.forget(group_id)
         if why is not None:
             self._fail(room_id, why)

@@ -117,10 +117,18 @@ class Rooms:
             group_id = self._moved[group_id]
         return group_id
 
-    def add_prepared(self, step: Step, room_id: bytes) -> None:
-        """A new group for a room that is known, shown to nobody yet."""
-        self._prepared.add(step.log.group_id)
-        self.save(None, step, room_id)
+    def add_prepared(self, made: GroupLog, chosen: GroupLog) -> None:
+        """A new group for a room that is known, shown to nobody yet, with what its person has ``chosen`` in the old."""
+        room_id = self._room_ids[chosen.group_id]
+
+        def before() -> None:
+            self._store.save_log(None, made, room_id, is_current=False)
+
+        self.save(self._logs[chosen.group_id], Step(chosen), before=before)
+        self._prepared.add(made.group_id)
+        self._logs[made.group_id], self._room_ids[made.group_id] = made, room_id
+        if not made.outbox:
+            self.on_succession()
 
     def forget(self, group_id: bytes, *, moved_to: bytes | None = None) -> None:
         """Nothing is left of it in the store; its room may live in another."""

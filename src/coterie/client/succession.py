@@ -72,8 +72,9 @@ class Succession:
             Change(adds=tuple(newcomers[at : at + MAX_ADDS]))
             for at in range(0, len(newcomers), MAX_ADDS)
         ]
-        self.moves.choose(replace(here, agreed=True, instead=bool(here.successor)))
-        return self.moves.prepare(state_without(here.group, self.left_out(group_id)), adds)
+        chosen = replace(here, agreed=True, instead=bool(here.successor))
+        state = state_without(here.group, self.left_out(group_id))
+        return self.moves.prepare(chosen, state, adds)
 
     def left_out(self, group_id: bytes) -> str:
         """ "He leaves out the author of the bad entry (in a direct message nobody)." Empty: nobody."""
