@@ -148,6 +148,7 @@ async def test_another_group_in_place_of_the_one_the_device_is_in_is_refused(
 async def test_a_group_that_comes_back_as_another_room_is_refused(tmp_path: Path) -> None:
     """The server knows a group's id and not its room's: it could end the one, and be sent what waits in the other."""
     async with pair_in(tmp_path) as (house, alice, bobb):
+        house.lies_to("bobb", f.Subscribe, f.Diverged(0, ()))
         bobb.rooms.lost(bobb.log.group_id, "some entries")
         waits = bobb.rooms.enqueue(bobb.log.group_id, Say(encode(Text("never posted", 0))))
         real = room_state_of(alice.log.group)
@@ -158,11 +159,26 @@ async def test_a_group_that_comes_back_as_another_room_is_refused(tmp_path: Path
         assert not waits.placed.done()
 
 
+@pytest.mark.parametrize("halt", [Halt.LOST, Halt.STUCK, Halt.OLDER_COPY])
+@asynchronous
+async def test_nobody_from_outside_takes_a_room_over_where_its_log_is_not_read(
+    tmp_path: Path, halt: Halt
+) -> None:
+    """He needs the server's help: who is in the room does not see it."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        house.lies_to("bobb", f.Subscribe, f.Diverged(0, ()))
+        bobb.rooms.save(bobb.log, Step(replace(bobb.log, halt=halt, let_in_by="")))
+        _invite_into_a_fake(house, bobb, room_state_of(alice.log.group))
+        await until(lambda: bool(bobb.notices))
+        assert ("welcome-member" if halt is Halt.LOST else "welcome-stranger") in bobb.notices[-1]
+        assert (bobb.log.halt, bobb.log.group.epoch) == (halt, alice.log.group.epoch)
+
+
 @asynchronous
 async def test_what_waits_is_not_sent_to_people_whom_the_room_did_not_have(tmp_path: Path) -> None:
     """Who knows the room, together with the server, could put himself into it anew with whom he likes."""
     async with pair_in(tmp_path) as (house, alice, bobb):
-        bobb.rooms.lost(bobb.log.group_id, "some entries")
+        bobb.rooms.save(bobb.log, Step(replace(bobb.log, halt=Halt.STUCK, let_in_by="alice")))
         waits = bobb.rooms.enqueue(bobb.log.group_id, Say(encode(Text("never posted", 0))))
         _invite_into_a_fake(house, bobb, room_state_of(alice.log.group))
         assert "mallory" in str(await error_of(waits.placed))
@@ -274,21 +290,26 @@ async def test_who_is_removed_and_added_anew_just_when_he_connects_stays_on_the_
 
 
 @asynchronous
-async def test_what_was_never_posted_waits_on_when_a_device_is_added_anew(tmp_path: Path) -> None:
-    """What was posted may be in the log, where a newcomer cannot read: that is told, and not said twice."""
+async def test_who_is_removed_and_added_anew_while_his_log_seemed_lost_reads_both(
+    tmp_path: Path,
+) -> None:
+    """An invitation to a log that is lost is refused: so it is looked at again before, and nothing of it was skipped."""
     async with pair_in(tmp_path) as (house, alice, bobb):
         house.lies_to("bobb", f.Post, f.Ahead(0))
         waiting = bobb.say_later("posted")
         await until(lambda: bobb.log.halt is Halt.LOST)
         house.tells_the_truth()
-        later = bobb.rooms.enqueue(bobb.log.group_id, Say(encode(Text("never posted", 0))))
+        await alice.say("said meanwhile")
         await alice.ask(RemoveMember("ops", "bobb"))
         await passing(house.clock, _again(alice))
-        error = await error_of(waiting)
-        assert "added to the room anew" in str(error)
-        await later.placed
+        await error_of(waiting)
+        await bobb.in_step()
+        events = [e for e in await bobb.events() if e in ("lost", "found", "removed", "joined")]
+        assert events[-4:] == ["lost", "found", "removed", "joined"]
+        assert await bobb.texts() == ["said meanwhile"]
+        await passing(house.clock, bobb.say_later("hello again"))
         await alice.in_step()
-        assert await alice.texts() == ["never posted"]
+        assert await alice.texts() == ["said meanwhile", "hello again"]
 
 
 @asynchronous

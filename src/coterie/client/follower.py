@@ -77,6 +77,7 @@ class Follower:
         self._poster = self._new_poster()
         self._head = 0  # up to which there is something to read, as far as we were told
         self._must_fetch = False  # "something came"
+        self._is_asked = False  # to read again
         self._pushed: deque[Entry] = deque()
         self._pushed_bytes = 0
         self._stands_since: tuple[int, float] | None = None  # epoch, and when
@@ -102,7 +103,7 @@ class Follower:
         """Asks for what there is; then ``caught_up`` is set."""
         self.caught_up.clear()
         self.is_at_head = False
-        self._must_fetch = True
+        self._must_fetch = self._is_asked = True
         self._wake.set()
 
     def pushed(self, grew: LogGrew) -> None:
@@ -169,13 +170,17 @@ class Follower:
                 await self._lost.go_on(self._wake)
 
     async def _read_and_post(self) -> None:
-        """Until the device is no member any more, or the log was lost, and its room can go on."""
+        """Until the device is no member any more, or the log was lost, and there is a reason to look again."""
         while True:
             self._wake.clear()
             await self._read_to_head()
             self._poster.judge()
+            is_lost = self._log.halt is Halt.LOST
+            if is_lost and self._is_asked:
+                return
+            self._is_asked = False
             self.caught_up.set()
-            if self._is_removed or (self._log.halt is Halt.LOST and self._lost.is_due):
+            if self._is_removed or (is_lost and self._lost.is_due):
                 return
             self._commit_if_due()
             self._poster.start()
@@ -185,7 +190,7 @@ class Follower:
 
     async def _subscribe(self) -> bool:
         """False where the server's log is another one."""
-        where = self._log
+        where, self._is_asked = self._log, False
         request = Subscribe(self._group_id, where.cursor, where.chain)
         try:
             reply = await self._connection.request(request)
@@ -232,9 +237,12 @@ class Follower:
                 raise RemoteProtocolError(f"{type(other).__name__} in answer to Subscribe")
 
     async def _read_to_head(self) -> None:
-        """Returns when all is read that there was, by what the server last said."""
+        """Returns when all is read that there was, by what the server last said.
+
+        Nothing is read of a log that is lost: where it comes back, it goes on from here.
+        """
         self.is_at_head = False
-        while True:
+        while self._log.halt is not Halt.LOST:
             pushed, self._pushed, self._pushed_bytes = self._pushed, deque(), 0
             await self._take(pushed)
             cursor = self._log.cursor

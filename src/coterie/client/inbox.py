@@ -10,7 +10,8 @@ from coterie.client.device import Enrolled
 from coterie.client.intent import Change
 from coterie.client.invitation import Invitation, open_invitation
 from coterie.client.key_packages import KeyPackages
-from coterie.client.log import Halt
+from coterie.client.log import REJOINS, Halt
+from coterie.client.room_policy import accounts_of
 from coterie.client.rooms import Rooms
 from coterie.client.store import Store
 from coterie.client.succession import Succession
@@ -137,7 +138,14 @@ class Inbox:
             if was_there and invitation.group.epoch <= here.group.epoch:
                 raise RuleViolation("welcome-epoch", "the device was in that epoch already")
             # Its log was read to the head: whoever was added anew has read there that he was removed. Else a member
-            # could put another group in this one's place, with whom he likes in it.
-            if here.halt in (Halt.OPEN, Halt.FORKED):
+            # could put another group in this one's place, with whom he likes in it. Where the log is lost nothing can
+            # tell: if it comes back it is read, and else its successor leads on.
+            if here.halt in (Halt.OPEN, Halt.FORKED, Halt.LOST):
                 raise RuleViolation("welcome-member", "the device is in that group")
+            # And somebody outside could, with the server's help, where the log is not read any more.
+            is_known = (invitation.by.name, invitation.by.account_key) in accounts_of(here.group)
+            if here.halt in REJOINS and not here.let_in_by and not is_known:
+                raise RuleViolation(
+                    "welcome-stranger", f"{invitation.by.name} was not in that group"
+                )
             return
