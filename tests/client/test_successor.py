@@ -156,6 +156,21 @@ def test_person_cannot_agree_to_what_nobody_said() -> None:
 # --- what does not count -----------------------------------------------------------------------
 
 
+def test_who_agreed_and_was_removed_afterwards_is_asked_again() -> None:
+    """Who is out compares a new group with nothing: what he agreed to, while he could, was another question."""
+    _, (alice, bobb) = new_room("alice", "bobb")
+    announce(alice)
+    bobb.catch_up()
+    bobb.log = replace(bobb.log, agreed=True)
+    alice.catch_up()
+    alice.want(Change(removes=("bobb",)))
+    alice.post()
+    bobb.catch_up()
+    assert bobb.log.halt is Halt.REMOVED
+    assert bobb.log.successor == NEW
+    assert not bobb.log.goes_on
+
+
 def assert_dead(room: Room, entry: Entry, rule: str) -> None:
     (reader,) = [r for r in room.everybody() if r.device.name == "carol"]
     reader.read(entry)
@@ -323,6 +338,31 @@ def test_of_a_lost_log_the_first_that_verifies_wins_however_the_server_sorts_the
     lost(carol)
     diverged(carol, second, first, dead)
     assert (carol.log.successor, carol.log.successor_by) == (OTHER, "bobb")
+
+
+def test_several_successors_of_one_admin_in_a_lost_log_are_told_once() -> None:
+    """The server shows all of them on each connection."""
+    _, (alice, bobb, carol) = new_room("alice", "bobb", "carol", admins=2)
+    first = append(bobb, group_id=OTHER)
+    later = [append(alice, group_id=group_id) for group_id in (b"P" * 16, b"Q" * 16)]
+    lost(carol)
+    for _ in range(3):
+        diverged(carol, first, *later)
+    assert carol.events == [Event.SUCCESSOR, Event.SUCCESSOR]
+    assert carol.log.rivals == (Rival("alice", alice.device.account_key, b"Q" * 16),)
+
+
+def test_lost_log_in_which_an_admin_made_all_successors_is_told_of_the_first_and_the_newest() -> (
+    None
+):
+    _, (alice, bobb) = new_room("alice", "bobb")
+    entries = [append(alice, group_id=group_id) for group_id in (NEW, OTHER, b"P" * 16)]
+    lost(bobb)
+    for _ in range(3):
+        diverged(bobb, *entries)
+    assert bobb.events == [Event.SUCCESSOR, Event.SUCCESSOR]
+    assert bobb.log.successor == NEW
+    assert [rival.group_id for rival in bobb.log.rivals] == [b"P" * 16]
 
 
 def test_server_that_says_a_log_is_lost_can_make_up_no_successor() -> None:

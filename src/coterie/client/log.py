@@ -234,7 +234,7 @@ def _apply(
                 )
                 happenings.append(Line(entry.seq, entry.message_id, Event.REMOVED, text))
                 log, dropped = _drop_all(
-                    replace(log, halt=Halt.REMOVED), "you are no longer in this room"
+                    replace(log, halt=Halt.REMOVED, agreed=False), "you are no longer in this room"
                 )
                 return Step(log, (*happenings, *dropped), is_new_epoch=True, author=author)
             happenings += narrate.changes(before, received.group, entry, author)

@@ -194,6 +194,7 @@ class Rooms:
         def before() -> None:
             used()
             self._store.end_rejoin(group.group_id, self._now())
+            self._store.undecline(group.group_id)
             if old is not None:
                 self._store.forget_log(group.group_id)
 
@@ -351,7 +352,7 @@ class Rooms:
         old = self._logs[group_id]
         step = logs.halted(old, Halt.REMOVED, Event.REMOVED, "you left")
         dropped = tuple(Dropped(out.ticket, "you left the room") for out in old.outbox)
-        left = replace(step.log, outbox=(), pending=None)
+        left = replace(step.log, outbox=(), pending=None, agreed=False)
         self.save(old, Step(left, (*step.happenings, *dropped)))
         self.on_change(group_id)
 

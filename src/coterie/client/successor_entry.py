@@ -1,16 +1,16 @@
 """Entries of kind successor, as a log reads them: where its room goes on. PROTOCOL.md section 2, "Successor"."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
-from coterie.client import successor
 from coterie.client.fork import compare_at, dead
 from coterie.client.group_log import GroupLog, Halt, History, Rival, Step
 from coterie.client.happening import Event, Happening, Landed, Line
 from coterie.client.intent import Succeed
 from coterie.client.own_entry import read_own
 from coterie.client.remedy import follow_command
-from coterie.client.successor import Successor
+from coterie.client.successor import Successor, verify
 from coterie.errors import RuleViolation
 from coterie.wire.frames import Entry, Kind
 
@@ -43,19 +43,29 @@ def read_successor(log: GroupLog, entry: Entry, history: History, now: float) ->
 def diverged(log: GroupLog, successors: Sequence[Entry], history: History, now: float) -> Step:
     """What the server shows of a log that parted from ours: successors, as whole entries, and nothing else of it.
 
-    They are signed for this group, so none is another log's; which of them is the first is the server's word.
+    They are signed for this group, so none is another log's; which of them is the first is the server's word. All are
+    shown again on each connection, so of those behind the first only the newest of each admin is looked at.
     """
+    found = _verified(log, successors)
+    newest = {successor.account_key: entry.seq for entry, successor in found}
     told: list[Happening] = []
-    for entry in sorted(successors, key=lambda shown: shown.seq):
-        if entry.kind is not Kind.SUCCESSOR:
+    for entry, successor in found:
+        is_passed_over = log.successor and newest[successor.account_key] != entry.seq
+        if is_passed_over or _is_known(log, successor):
             continue
-        try:
-            found = _new_successor(log, entry)
-        except RuleViolation:
-            continue  # dead, in a log of which nothing is shown; or shown before
-        log, lines = _succeeded(log, entry, found, history, now)
+        log, lines = _succeeded(log, entry, successor, history, now)
         told += lines
     return Step(log, tuple(told))
+
+
+def _verified(log: GroupLog, successors: Sequence[Entry]) -> list[tuple[Entry, Successor]]:
+    """Those that count, in the order of the log. What is dead is in a log of which nothing is shown."""
+    found = []
+    for entry in sorted(successors, key=lambda shown: shown.seq):
+        if entry.kind is Kind.SUCCESSOR:
+            with suppress(RuleViolation):
+                found.append((entry, verify(log.group, entry)))
+    return found
 
 
 def chosen(log: GroupLog, by: str, now: float) -> GroupLog:
@@ -80,10 +90,14 @@ def chosen(log: GroupLog, by: str, now: float) -> GroupLog:
 
 
 def _new_successor(log: GroupLog, entry: Entry) -> Successor:
-    found = successor.verify(log.group, entry)
-    if found.group_id in (log.successor, *(rival.group_id for rival in log.rivals)):
+    found = verify(log.group, entry)
+    if _is_known(log, found):
         raise RuleViolation("second-successor", "that group is known already")
     return found
+
+
+def _is_known(log: GroupLog, found: Successor) -> bool:
+    return found.group_id in (log.successor, *(rival.group_id for rival in log.rivals))
 
 
 def _succeeded(
