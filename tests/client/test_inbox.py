@@ -293,7 +293,7 @@ async def test_who_is_removed_and_added_anew_just_when_he_connects_stays_on_the_
 async def test_who_is_removed_and_added_anew_while_his_log_seemed_lost_reads_both(
     tmp_path: Path,
 ) -> None:
-    """An invitation to a log that is lost is refused: so it is looked at again before, and nothing of it was skipped."""
+    """An invitation to a lost log is refused: so it is looked at again before, and nothing of it was skipped."""
     async with pair_in(tmp_path) as (house, alice, bobb):
         house.lies_to("bobb", f.Post, f.Ahead(0))
         waiting = bobb.say_later("posted")

@@ -428,6 +428,29 @@ async def test_a_group_whose_invitation_breaks_a_rule_is_not_asked(tmp_path: Pat
 
 
 @asynchronous
+async def test_a_group_that_its_room_left_while_it_was_asked_is_not_asked_again(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        await stuck(house, alice, bobb)
+        group_id, running = bobb.log.group_id, bobb.running
+        assert running is not None
+        rejoiner = running.sync._rejoiners[group_id]
+        running.sync._unfollow(group_id)  # what ``Sync.go_on`` and ``Moves.go_on`` do
+        running.store.forget_log(group_id)
+        running.store.decline(group_id)
+        bobb.rooms.forget(group_id)
+        rejoiner.wake()
+        await house.clock.advance(MINUTE_S)
+        assert group_id not in running.sync._rejoiners
+        house.cut("bobb")
+        asked = len(house.asked(f.Subscribe, "bobb"))
+        await house.clock.advance(MINUTE_S)
+        assert running.store.has_declined(group_id)
+        assert len(house.asked(f.Subscribe, "bobb")) == asked
+
+
+@asynchronous
 async def test_who_was_removed_and_is_added_by_a_welcome_that_does_not_open_is_in_all_the_same(
     tmp_path: Path,
 ) -> None:

@@ -57,11 +57,14 @@ class Rejoins(Rows):
             " WHERE group_id = ? AND ended IS NULL",
             (int(now), group_id),
         )
-        self._db.execute("DELETE FROM declined WHERE group_id = ?", (group_id,))
 
     def decline(self, group_id: bytes) -> None:
-        """A group that is not asked to let us in: its Welcome broke a rule."""
+        """A group that is not asked to let us in: its room went on in another, or its person does not go there."""
         self._db.execute("INSERT OR IGNORE INTO declined (group_id) VALUES (?)", (group_id,))
+
+    def undecline(self, group_id: bytes) -> None:
+        """A Welcome let the device in."""
+        self._db.execute("DELETE FROM declined WHERE group_id = ?", (group_id,))
 
     def has_declined(self, group_id: bytes) -> bool:
         """Whether ``decline`` was said of it."""
