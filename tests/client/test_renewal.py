@@ -16,7 +16,7 @@ from coterie.client.position import Position
 from coterie.client.remedy import follow_command
 from coterie.client.room_policy import ROOM_POLICY
 from coterie.client.store import Store
-from coterie.client.succession import UNLISTED, WELCOME_WITHIN_S
+from coterie.client.succession import MAX_OF_STRANGERS, UNLISTED, WELCOME_WITHIN_S
 from coterie.errors import InvalidInput, StorageError, Unavailable
 from coterie.wire import chain
 from coterie.wire import frames as f
@@ -25,6 +25,7 @@ from tests.client.going_on import (
     all_lost,
     all_moved,
     asking,
+    invite_into_a_fake,
     last_line,
     renew_with,
     renewed,
@@ -34,6 +35,7 @@ from tests.client.going_on import (
     waited,
 )
 from tests.client.house import PARTS, House, Person, error_of, passing, until
+from tests.client.people import new_device
 from tests.client.restoring import back_up, restore
 
 
@@ -298,6 +300,33 @@ async def test_who_was_removed_before_and_is_let_into_the_new_group_goes_there_b
         await passing(house.clock, asking(carol, api.FollowRoom("ops")))
         await all_moved(house, people, old)
         await say_in_turn(house, people)
+
+
+@asynchronous
+async def test_invitations_by_strangers_to_a_room_one_is_out_of_leave_room_for_all_others(
+    tmp_path: Path,
+) -> None:
+    async with room_in(tmp_path, "alice", "bobb") as (house, (alice, bobb)):
+        await passing(house.clock, asking(alice, api.RemoveMember("ops", "bobb")))
+        await waited(house, lambda: bobb.log.halt is Halt.REMOVED)
+        assert bobb.running is not None
+        store, state = bobb.running.store, logs.state(bobb.log)
+        strangers = [new_device(f"mallory-{n}") for n in range(MAX_OF_STRANGERS + 2)]
+        for number, stranger in enumerate(strangers):
+            invite_into_a_fake(house, bobb, stranger, state, bytes([number]) * 16)
+            await waited(
+                house, lambda: held_by(store, state.room_id)[-1:] == [stranger.account_key]
+            )
+        newest = [stranger.account_key for stranger in strangers[-MAX_OF_STRANGERS:]]
+        assert held_by(store, state.room_id) == newest
+        assert store.size_of_held_welcomes() == (0, 0)
+        invite_into_a_fake(house, bobb, new_device("alice"), state, b"A" * 16)  # an admin
+        await waited(house, lambda: len(held_by(store, state.room_id)) == len(newest) + 1)
+        assert store.size_of_held_welcomes()[0] == 1
+
+
+def held_by(store: Store, room_id: bytes) -> list[bytes]:
+    return [held.account_key for held in store.held_welcomes(room_id)]
 
 
 @asynchronous

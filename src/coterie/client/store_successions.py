@@ -13,6 +13,7 @@ class HeldWelcome:
     room_id: bytes
     account_key: bytes  # of who signed it
     welcome: bytes
+    is_by_admin: bool = True  # else of a room that this device is out of, where anybody's waits
 
 
 class Successions(Rows):
@@ -21,21 +22,33 @@ class Successions(Rows):
     def hold_welcome(self, held: HeldWelcome) -> None:
         """Keeps it, the newest of an account for a room; those of others stay as they are."""
         self._db.execute(
-            "INSERT OR REPLACE INTO held_welcome (group_id, room_id, account_key, welcome) VALUES (?, ?, ?, ?)",
-            (held.group_id, held.room_id, held.account_key, held.welcome),
+            "INSERT OR REPLACE INTO held_welcome (group_id, room_id, account_key, welcome, is_by_admin)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (held.group_id, held.room_id, held.account_key, held.welcome, int(held.is_by_admin)),
+        )
+
+    def drop_oldest_held(self, room_id: bytes, kept: int) -> None:
+        """Of those by no admin of the room the newest ``kept`` stay."""
+        self._db.execute(
+            "DELETE FROM held_welcome WHERE number IN (SELECT number FROM held_welcome"
+            " WHERE room_id = ? AND NOT is_by_admin ORDER BY number DESC LIMIT -1 OFFSET ?)",
+            (room_id, kept),
         )
 
     def held_welcomes(self, room_id: bytes) -> list[HeldWelcome]:
         """Those for a room."""
         found = self._all(
-            "SELECT group_id, room_id, account_key, welcome FROM held_welcome WHERE room_id = ?",
+            "SELECT group_id, room_id, account_key, welcome, is_by_admin FROM held_welcome"
+            " WHERE room_id = ? ORDER BY number",
             (room_id,),
         )
-        return [HeldWelcome(*row) for row in found]
+        return [HeldWelcome(*row[:4], bool(row[4])) for row in found]
 
     def size_of_held_welcomes(self) -> tuple[int, int]:
-        """How many, and their bytes."""
-        row = self._one("SELECT count(*), coalesce(sum(length(welcome)), 0) FROM held_welcome")
+        """How many of admins, and their bytes."""
+        row = self._one(
+            "SELECT count(*), coalesce(sum(length(welcome)), 0) FROM held_welcome WHERE is_by_admin"
+        )
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
     def is_held(self, group_id: bytes) -> bool:

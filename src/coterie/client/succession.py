@@ -30,6 +30,7 @@ UNLISTED = "the restored server does not count this device among the room's, so 
 UNLISTED_HINT = "an admin who was in the room at the time of the backup can; else make a new room"
 
 MAX_HELD = 1_000  # invitations: one a room and admin, and after a restore it may be every room
+MAX_OF_STRANGERS = 5  # in a room that this device is out of; the oldest give way
 NAMED = 10  # of who is in a group, in a line
 WELCOME_WITHIN_S = (
     600.0  # of its successor, which is posted after it: then another admin's group may be chosen
@@ -135,23 +136,23 @@ class Succession:
             raise RuleViolation("welcome-room", "of a room that is not known")
         here, group_id, by = self._rooms.log(present), invitation.group.group_id, invitation.by
         maker = _maker(here, group_id)
-        may_be = (
-            here.halt is Halt.REMOVED
-            or by.account_key == maker  # who may be no admin any more
+        is_by_admin = (
+            by.account_key == maker  # who may be no admin any more
             or is_admin(here.group, (by.name, by.account_key))
         )
         if self._store.has_declined(group_id):
             raise RuleViolation("welcome-group", "the room has left that group")
-        if not may_be:
+        if not (is_by_admin or here.halt is Halt.REMOVED):
             raise RuleViolation("welcome-room", "a second group for a room that is known")
         if here.halt is not Halt.REMOVED and maker not in (None, by.account_key):
             raise RuleViolation("welcome-room", "not by who made that group for the room")
         count, size = self._store.size_of_held_welcomes()
-        if count >= MAX_HELD or size + len(welcome) > MAX_HELD_BYTES:
+        if is_by_admin and (count >= MAX_HELD or size + len(welcome) > MAX_HELD_BYTES):
             raise RuleViolation("welcome-held", f"{count} of {size} bytes wait for successors")
         earlier = self._store.held_welcomes(invitation.room_id)
-        held = HeldWelcome(group_id, invitation.room_id, by.account_key, welcome)
+        held = HeldWelcome(group_id, invitation.room_id, by.account_key, welcome, is_by_admin)
         self._store.hold_welcome(held)
+        self._store.drop_oldest_held(invitation.room_id, MAX_OF_STRANGERS)
         self._rooms.on_change(present)  # a log that was lost is asked for the successor
         log.info("welcome-held", group=short(group_id), size=len(welcome))
         return all(other.account_key != by.account_key for other in earlier)
