@@ -42,7 +42,10 @@ class Successions(Rows):
             " WHERE room_id = ? ORDER BY number",
             (room_id,),
         )
-        return [HeldWelcome(*row[:4], bool(row[4])) for row in found]
+        return [
+            HeldWelcome(group_id, room_id, account_key, welcome, bool(is_by_admin))
+            for group_id, room_id, account_key, welcome, is_by_admin in found
+        ]
 
     def size_of_held_welcomes(self) -> tuple[int, int]:
         """How many of admins, and their bytes."""
