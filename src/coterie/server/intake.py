@@ -33,11 +33,8 @@ class Taken:
 class Intake:
     """Where the frames of one connection come in, and what those that were taken use up until they are answered."""
 
-    def __init__(
-        self, house: House, session: Session, on_late: Callable[[], object] = lambda: None
-    ) -> None:
+    def __init__(self, house: House, session: Session) -> None:
         self._house, self._session = house, session
-        self._on_late = on_late  # a large frame was not finished in time
         self.frames = stream.requests(MAX_FRAME_BEFORE_LOGIN)
         self.in_flight = 0  # requests that are being answered
         self.bytes_in_flight = 0
@@ -61,10 +58,11 @@ class Intake:
             and self.bytes_in_flight < limits.MAX_BYTES_IN_FLIGHT
         )
 
-    def reserve(self, go_on: Callable[[], None]) -> bool:
+    def reserve(self, go_on: Callable[[], None], on_late: Callable[[], None]) -> bool:
         """Whether there is memory for the frame that is coming: the connection's own for small ones, or the shared.
 
-        Where there is none the connection rests, and ``go_on`` is called when something was given back.
+        Where there is none the connection rests, and ``go_on`` is called when something was given back. Where there
+        is, a large frame must come in time, else ``on_late`` is called.
         Its own, so that nobody who fills the shared memory stops a login or a ping.
         """
         self._is_short = False
@@ -84,7 +82,7 @@ class Intake:
         self.is_reserved = True
         if size > limits.LARGE_FRAME:  # a small one may take its time, since it takes little else
             timeout_s = self._house.limits.frame_timeout_s
-            self._late = self._house.clock.call_later(timeout_s, self._on_late)
+            self._late = self._house.clock.call_later(timeout_s, on_late)
         return True
 
     def begin(self, request: "Request") -> Taken:
@@ -150,6 +148,8 @@ class Intake:
     def rest(self, delay_s: float, go_on: Callable[[], None]) -> None:
         """Nothing is read or taken before ``go_on`` is called: after ``delay_s``, or after the others' turn."""
         self.is_resting = True
+        if self._rest is not None:
+            self._rest.cancel()  # what is owed now is in ``delay_s`` too
         if delay_s:
             self._rest = self._house.clock.call_later(delay_s, go_on)
         else:
@@ -161,5 +161,6 @@ class Intake:
         self._forget_late()
         if self._rest is not None:
             self._rest.cancel()  # else it would keep what is over in memory until then
+            self._rest = None
         if held := self._reserved + self._charged:
             self._house.budget.give(self._holder, held)

@@ -91,8 +91,7 @@ class Peer(Line, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client, or anything else."""
         super().connection_made(transport)
-        late = partial(self.drop, "a frame was not finished in time")
-        self._intake = Intake(self._house, self._session, late)
+        self._intake = Intake(self._house, self._session)
         self._end_after(self._limits.handshake_timeout_s, "no handshake in time")
         self._on_made(self)
 
@@ -241,8 +240,11 @@ class Peer(Line, asyncio.Protocol):
             and not intake.is_resting
             and self._writable.is_set()  # who does not read answers gets no more of them
             and intake.has_room()
-            and (intake.is_reserved or intake.reserve(self._go_on))
+            and (intake.is_reserved or intake.reserve(self._go_on, self._drop_late))
         )
+
+    def _drop_late(self) -> None:
+        self.drop("a frame was not finished in time")
 
     def _go_on(self) -> None:
         self._intake.is_resting = False
