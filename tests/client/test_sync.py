@@ -1,10 +1,11 @@
 """What a device does on each new connection, cut at any moment: inbox, logs, key packages, lists."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from coterie.client.api import LeaveRoom
+from coterie.client.api import AddMembers, LeaveRoom, RemoveMember
 from coterie.client.key_packages import DAY_S, KEPT_ON_SERVER
 from coterie.client.log import Halt
 from coterie.wire import frames as f
@@ -230,3 +231,20 @@ async def test_who_leaves_a_room_alone_is_off_the_list_even_when_offline_meanwhi
             house.is_down = False
             await house.clock.advance(60.0)
         assert house.shared.store.reading.groups_of(alice.account.device).groups[0].removed_at == 0
+
+
+@asynchronous
+async def test_a_log_that_fails_to_be_followed_holds_up_no_invitation(tmp_path: Path) -> None:
+    """Before: whoever waited for it waited as long as it did, up to an hour, and with him all other rooms."""
+    async with pair_in(tmp_path) as (house, alice, bobb):
+        house.lies_to("bobb", f.Subscribe, f.Done())
+        house.cut("bobb")
+        await house.clock.advance(2 * HOUR_S)
+        house.tells_the_truth()
+        await alice.ask(RemoveMember("ops", "bobb"))
+        await passing(house.clock, asyncio.create_task(alice.ask(AddMembers("ops", ("bobb",)))))
+        await bobb.in_step()
+        assert [e for e in await bobb.events() if e in ("removed", "joined")][-2:] == [
+            "removed",
+            "joined",
+        ]

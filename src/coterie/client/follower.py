@@ -18,7 +18,7 @@ from coterie.client.pace import commit_due_at
 from coterie.client.patience import Patience
 from coterie.client.poster import KEPT, Poster
 from coterie.client.rooms import Rooms
-from coterie.client.seams import Clock, sleep
+from coterie.client.seams import Clock, wait
 from coterie.errors import (
     CoterieError,
     LocalProtocolError,
@@ -77,7 +77,7 @@ class Follower:
         self._poster = self._new_poster()
         self._head = 0  # up to which there is something to read, as far as we were told
         self._must_fetch = False  # "something came"
-        self._is_asked = False  # to read again
+        self._asked = asyncio.Event()  # to read again
         self._pushed: deque[Entry] = deque()
         self._pushed_bytes = 0
         self._stands_since: tuple[int, float] | None = None  # epoch, and when
@@ -103,7 +103,8 @@ class Follower:
         """Asks for what there is; then ``caught_up`` is set."""
         self.caught_up.clear()
         self.is_at_head = False
-        self._must_fetch = self._is_asked = True
+        self._must_fetch = True
+        self._asked.set()
         self._wake.set()
 
     def pushed(self, grew: LogGrew) -> None:
@@ -139,7 +140,8 @@ class Follower:
                     name = self._rooms.name(self._rooms.room_id(self._group_id))
                     self._notice(f"#{name}: {told}")
                 wait_s = failure.wait_s if isinstance(failure, Unavailable) else 0.0
-                await sleep(self._clock, max(wait_s, patience.next_s()))
+                self._asked.clear()  # whoever waits for what is here now is not kept waiting
+                await wait(self._clock, self._asked, max(wait_s, patience.next_s()))
         finally:
             self.caught_up.set()
 
@@ -176,9 +178,9 @@ class Follower:
             await self._read_to_head()
             self._poster.judge()
             is_lost = self._log.halt is Halt.LOST
-            if is_lost and self._is_asked:
+            if is_lost and self._asked.is_set():
                 return
-            self._is_asked = False
+            self._asked.clear()
             self.caught_up.set()
             if self._is_removed or (is_lost and self._lost.is_due):
                 return
@@ -190,7 +192,8 @@ class Follower:
 
     async def _subscribe(self) -> bool:
         """False where the server's log is another one."""
-        where, self._is_asked = self._log, False
+        where = self._log
+        self._asked.clear()
         request = Subscribe(self._group_id, where.cursor, where.chain)
         try:
             reply = await self._connection.request(request)

@@ -10,7 +10,7 @@ from coterie.client.connection import Connection
 from coterie.client.intent import Outgoing, Sealed, Succeed
 from coterie.client.patience import Patience
 from coterie.client.rooms import Rooms
-from coterie.client.seams import Clock, sleep
+from coterie.client.seams import Clock, wait
 from coterie.errors import Refused, RemoteProtocolError
 from coterie.logs import get_logger, short
 from coterie.wire.frames import (
@@ -47,6 +47,7 @@ class LostLog:
         self._count: int | None = None  # of our posts, as the server last said
         self._head = 0
         self._has_posted = False
+        self._not_before = 0.0  # monotonic: no post before it; 0 where none is put off
 
     def shown(self, head: int, successors: Sequence[Entry]) -> None:
         """What the server has of it."""
@@ -77,19 +78,18 @@ class LostLog:
         posts = self._rooms.seal(self._group_id)
         if posts:
             if self._has_posted:  # and it does not show it
-                await sleep(self._clock, self._patience.next_s())
-            self._has_posted = True
+                now = self._clock.monotonic()
+                self._not_before = self._not_before or now + self._patience.next_s()
+                await wait(self._clock, wake, max(0.0, self._not_before - now))
+                if self._clock.monotonic() < self._not_before:
+                    return  # whoever woke us waits for what the server says
+            self._has_posted, self._not_before = True, 0.0
             await self._put_list_right()
             count, out, sealed = posts[0]
             await self._post(count, out, sealed)
             return
         wait_s = self._patience.next_s() if self._rooms.has_held_welcome(self._group_id) else None
-        timer = None if wait_s is None else self._clock.call_later(wait_s, wake.set)
-        try:
-            await wake.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
+        await wait(self._clock, wake, wait_s)
 
     async def _post(self, count: int, out: Outgoing, sealed: Sealed) -> None:
         count = count if self._count is None else self._count + 1

@@ -135,6 +135,16 @@ async def sleep(clock: Clock, delay_s: float) -> None:
         timer.cancel()
 
 
+async def wait(clock: Clock, event: asyncio.Event, at_most_s: float | None) -> None:
+    """Until the event is set; it is after ``at_most_s`` of the given clock. None waits for ever."""
+    timer = None if at_most_s is None else clock.call_later(at_most_s, event.set)
+    try:
+        await event.wait()
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
 @asynccontextmanager
 async def timeout(clock: Clock, delay_s: float | None) -> AsyncIterator[None]:
     """Raises TimeoutError from what is inside after ``delay_s`` of the given clock; None waits for ever."""
