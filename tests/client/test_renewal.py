@@ -319,6 +319,7 @@ async def test_invitations_by_strangers_to_a_room_one_is_out_of_leave_room_for_a
         newest = [stranger.account_key for stranger in strangers[-MAX_OF_STRANGERS:]]
         assert held_by(store, state.room_id) == newest
         assert store.size_of_held_welcomes() == (0, 0)
+        assert (await bobb.events()).count(Event.SUCCESSOR) == MAX_OF_STRANGERS
         invite_into_a_fake(house, bobb, new_device("alice"), state, b"A" * 16)  # an admin
         await waited(house, lambda: len(held_by(store, state.room_id)) == len(newest) + 1)
         assert store.size_of_held_welcomes()[0] == 1

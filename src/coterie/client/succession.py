@@ -126,8 +126,9 @@ class Succession:
     # --- following -----------------------------------------------------------------------------
 
     def hold(self, invitation: Invitation, welcome: bytes) -> bool:
-        """Keeps an invitation to a second group of a room, until a successor names it; whether it is the first by him.
+        """Keeps an invitation to a second group of a room, until a successor names it; whether that is news.
 
+        The first by him is, unless it puts out another: strangers without end would make lines without end.
         A room that this device is out of has no successor to wait for: there its person says whether to go.
         Raises RuleViolation: nobody but an admin makes one, and no more are kept than could be right.
         """
@@ -155,7 +156,9 @@ class Succession:
         self._store.drop_oldest_held(invitation.room_id, MAX_OF_STRANGERS)
         self._rooms.on_change(present)  # a log that was lost is asked for the successor
         log.info("welcome-held", group=short(group_id), size=len(welcome))
-        return all(other.account_key != by.account_key for other in earlier)
+        has_room = sum(not other.is_by_admin for other in earlier) < MAX_OF_STRANGERS
+        is_first = all(other.account_key != by.account_key for other in earlier)
+        return is_first and (is_by_admin or has_room)
 
     def tell_of(self, invitation: Invitation) -> None:
         """Who is out of the room is told that he may come in again."""
