@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from coterie.client.api import AddMembers, LeaveRoom, RemoveMember
+from coterie.client.api import AddMembers, LeaveRoom, RemoveMember, RenewRoom
 from coterie.client.key_packages import DAY_S, KEPT_ON_SERVER
 from coterie.client.log import Halt
+from coterie.errors import Unavailable
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
-from tests.client.house import PARTS, House, Person, house_in, pair_in, passing, until
+from tests.client.house import PARTS, House, Person, error_of, house_in, pair_in, passing, until
 
 HOUR_S = 3600.0
 MOST_REQUESTS = 40  # until all is done after connecting
@@ -248,3 +249,37 @@ async def test_a_log_that_fails_to_be_followed_holds_up_no_invitation(tmp_path: 
             "removed",
             "joined",
         ]
+
+
+@asynchronous
+async def test_a_lost_log_that_does_not_show_our_successor_holds_up_no_invitation(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, _):
+        group_id = alice.log.group_id
+
+        def lie(body: f.RequestBody, name: str) -> f.ReplyBody | None:
+            match body:
+                case f.Subscribe(group=group) if group == group_id:
+                    return f.Diverged(0, ())
+                case f.Post(kind=f.Kind.SUCCESSOR, message_id=message_id):
+                    return f.Accepted(message_id, 1)
+                case _:
+                    return None
+
+        house.lie = lie
+        house.cut("alice")
+        await house.clock.advance(10.0)
+        assert alice.log.halt is Halt.LOST
+        renewing = asyncio.create_task(alice.ask(RenewRoom("ops")))
+        await house.clock.advance(HOUR_S)
+        running = alice.running
+        assert running is not None
+        posts = len(house.asked(f.Post, "alice"))
+        assert 2 <= posts <= 20
+        looked = asyncio.create_task(running.sync._read_on(group_id))
+        await until(looked.done)
+        assert len(house.asked(f.Post, "alice")) == posts  # which is put off as before
+        assert isinstance(await error_of(renewing), Unavailable)  # it may take longer
+        house.go_down()  # else its end waits for the post
+        await until(lambda: running.link.connection is None)
