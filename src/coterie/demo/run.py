@@ -22,7 +22,7 @@ NEXT = [
     ("serve", "a server of your own; it prints an invite"),
     ("join INVITE NAME", "an account on it, in another terminal"),
     ("room new ops NAME", "a room with somebody in it"),
-    ("chat ops --plain", "and you talk"),
+    ("chat ops", "and you talk"),
 ]
 
 
