@@ -7,10 +7,11 @@ from secrets import token_bytes
 import pytest
 from msgspec import structs
 
+from coterie import content
 from coterie.client import api, successor
 from coterie.client import log as logs
 from coterie.client.happening import Event
-from coterie.client.intent import Change, Newcomer
+from coterie.client.intent import Change, Newcomer, Say
 from coterie.client.log import GroupLog, Halt
 from coterie.client.position import Position
 from coterie.client.remedy import follow_command
@@ -119,6 +120,21 @@ async def test_a_rooms_name_runs_nothing_in_the_shell_into_which_its_command_is_
         lines = [m.text for m in await alice.read(made.room_id) if m.event == Event.LOST]
         assert "`coterie room renew 'x; rm -rf ~'`" in lines[0]
         assert follow_command(log) == "coterie room follow 'x; rm -rf ~'"
+
+
+@asynchronous
+async def test_what_was_meant_for_the_old_group_goes_to_the_new_one(tmp_path: Path) -> None:
+    """Somebody added a member while his room went on elsewhere: he was shown a bug (simulation, hostile seed 105)."""
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        old = alice.log.group_id
+        await lost(house, people, back_up(house))
+        await renew_with(alice, ["bobb"])
+        await all_moved(house, people, old)
+        said = content.encode(content.Text("said late", 0))
+        await passing(house.clock, alice.rooms.enqueue(old, Say(said)).placed)
+        await bobb.in_step()
+        assert (await bobb.texts())[-1] == "said late"
 
 
 # --- choosing another admin's ------------------------------------------------------------------

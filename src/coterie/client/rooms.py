@@ -256,7 +256,11 @@ class Rooms:
     # --- saying --------------------------------------------------------------------------------
 
     def enqueue(self, group_id: bytes, intent: Intent) -> Ticket:
-        """The intent, kept durably at the end of the outbox. Raises InvalidInput where it is full."""
+        """The intent, kept durably at the end of the outbox. Raises InvalidInput where it is full.
+
+        The room may have gone on in another group while who asks was waiting for the server.
+        """
+        group_id = self.present(group_id)
         old, ticket = self._logs[group_id], Ticket()
         self.save(old, Step(outbox.enqueue(old, intent, ticket.id)))
         self._tickets.add(ticket)
