@@ -137,6 +137,19 @@ async def test_what_was_meant_for_the_old_group_goes_to_the_new_one(tmp_path: Pa
         assert (await bobb.texts())[-1] == "said late"
 
 
+@asynchronous
+async def test_a_stuck_admin_is_told_what_helps_where_nobody_is_left_to_let_him_in(
+    tmp_path: Path,
+) -> None:
+    """Where all are stuck nobody commits a rejoin (simulation, hostile seed 8297)."""
+    async with room_in(tmp_path, "alice", "bobb") as (_, people):
+        for person in people:
+            person.rooms.halt(person.log.group_id, Halt.STUCK, Event.STUCK, "it did not open")
+        alice, bobb = people
+        assert "`coterie room renew ops`" in (await alice.room()).reason
+        assert "renew" not in (await bobb.room()).reason
+
+
 # --- choosing another admin's ------------------------------------------------------------------
 
 

@@ -51,6 +51,8 @@ def remedy(log: GroupLog, *, is_admin: bool, is_invited: bool) -> str:
         return f"`{follow_command(log)}`"
     if log.halt is Halt.FORKED:
         return f"`{acknowledge_command(log)}`"
+    if log.halt is Halt.STUCK and is_admin:
+        return f"where nobody does, `{renew_command(log)}`"
     if log.halt is Halt.LOST:
         return f"`{renew_command(log)}`" + ("" if is_admin else ", by an admin")
     return ""
