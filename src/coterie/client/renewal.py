@@ -1,6 +1,5 @@
 """What a person asks of a room that cannot go on as it is: a new group for it, or to follow into one."""
 
-from coterie.client import log as logs
 from coterie.client.happening import Event
 from coterie.client.intent import Newcomer
 from coterie.client.log import GroupLog, Halt
@@ -75,7 +74,7 @@ class Renewal:
         log = self._rooms.log(group_id)
         if self._rooms.is_unlisted(group_id):
             raise InvalidInput(UNLISTED, hint=UNLISTED_HINT)
-        if self._running.account.account_public_key not in logs.state(log).admins:
+        if not self._rooms.is_admin(log):
             raise InvalidInput("only an admin may have a room go on in a new group")
         is_begun = log.instead and self._succession.prepared_for(group_id) is not None
         if log.successor and not is_begun:

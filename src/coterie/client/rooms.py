@@ -225,6 +225,10 @@ class Rooms:
         old = self._logs[group_id]
         self.save(old, Step(old, (Line(old.cursor, bytes(MESSAGE_ID_SIZE), event, text),)))
 
+    def is_admin(self, log: GroupLog) -> bool:
+        """Whether this account is one in that room."""
+        return self._account.account_public_key in logs.state(log).admins
+
     def has_held_welcome(self, group_id: bytes) -> bool:
         """Whether an invitation waits for a successor in this log."""
         return bool(self._store.held_welcomes(self._room_ids[group_id]))
@@ -313,7 +317,7 @@ class Rooms:
         if log.halt is Halt.JOINING:  # it has nothing of the log but a place that somebody named
             self.save(log, logs.let_in_falsely(log))
             return
-        way = f"`{renew_command(log)}`" + ("" if self._is_admin(log) else ", which an admin does,")
+        way = f"`{renew_command(log)}`" + ("" if self.is_admin(log) else ", which an admin does,")
         text = (
             f"the server does not have {what} of this room: it lost data, or shows another log; "
             f"nothing is sent here, and {way} lets the room go on"
@@ -429,7 +433,7 @@ class Rooms:
             self._told = {told for told in self._told if told[0] != new.group_id}
         self._tickets.answer(old, step.happenings)
         if new.halt in WAITS_FOR_A_PERSON and old is not None and old.halt is not new.halt:
-            way = remedy(new, is_admin=self._is_admin(new), is_invited=False)
+            way = remedy(new, is_admin=self.is_admin(new), is_invited=False)
             self.failed(new.group_id, Unavailable(REASONS[new.halt], hint=way))
         for row in rows:
             self.on_row(row)
@@ -440,9 +444,6 @@ class Rooms:
             self.on_succession()
         if new.halt in REJOINS and not was_outside:
             self.on_outside(new.group_id)
-
-    def _is_admin(self, log: GroupLog) -> bool:
-        return self._account.account_public_key in logs.state(log).admins
 
     def _meet(self, new: GroupLog, old: GroupLog | None, by: str, now: float) -> list[Line]:
         return [

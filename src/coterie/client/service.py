@@ -160,7 +160,7 @@ class Service:
             name=state.name,
             topic=state.topic,
             members=len(accounts),
-            admin=self._running.account.account_public_key in state.admins,
+            admin=self._rooms.is_admin(log),
             group=group_id.hex(),
             epoch=log.group.epoch,
             cursor=log.cursor,
@@ -182,9 +182,8 @@ class Service:
         return f"{log.successor_by} made a new group for it: {remedy}" if remedy else ""
 
     def _remedy(self, log: GroupLog) -> str:
-        mine = self._running.account.account_public_key
         is_invited = self._rooms.has_held_welcome(log.group_id)
-        return remedy(log, is_admin=mine in logs.state(log).admins, is_invited=is_invited)
+        return remedy(log, is_admin=self._rooms.is_admin(log), is_invited=is_invited)
 
     def _check_can_send(self, group_id: bytes) -> GroupLog:
         log = self._rooms.log(group_id)
@@ -209,9 +208,7 @@ class Service:
         for name in added:
             if name in here:
                 raise InvalidInput(f"{name} is in the room already")
-        state = logs.state(log)
-        is_admin = self._running.account.account_public_key in state.admins
-        if not is_admin and not state.settings.members_may_add:
+        if not self._rooms.is_admin(log) and not logs.state(log).settings.members_may_add:
             raise InvalidInput("only an admin may add people to this room")
         await self._placed(group_id, Change(adds=await self._newcomers(added)))
         return self._room(group_id)
@@ -221,7 +218,7 @@ class Service:
         self._check_member(log, name)
         if name == self._running.account.name:
             raise InvalidInput("that is you", hint="`coterie room leave` is how one leaves")
-        if self._running.account.account_public_key not in logs.state(log).admins:
+        if not self._rooms.is_admin(log):
             raise InvalidInput("only an admin may remove others")
         await self._placed(group_id, Change(removes=(name,)))
         return self._room(group_id)
@@ -248,7 +245,7 @@ class Service:
     async def _set_admin(self, group_id: bytes, name: str, *, is_admin: bool) -> api.Room:
         log = self._check_can_send(group_id)
         key, state = self._check_member(log, name), logs.state(log)
-        if self._running.account.account_public_key not in state.admins:
+        if not self._rooms.is_admin(log):
             raise InvalidInput("only an admin may say who is one")
         admins = tuple(admin for admin in state.admins if admin != key)
         if is_admin:
