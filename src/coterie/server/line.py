@@ -71,6 +71,11 @@ class Line:
             log.info("dropped", connection=self.number, reason=reason)
             self._transport.abort()
 
+    def _failed(self) -> None:
+        """Called where an exception is handled that none of ours expects: a bug is this connection's alone."""
+        log.exception("connection-failed", connection=self.number)
+        self.drop("a bug of the server's")
+
     def _close(self) -> None:
         self._stage = Stage.CLOSING
         if self._channel is not None:
@@ -153,8 +158,7 @@ class Line:
         try:
             self._flush()
         except Exception:  # the others' turn comes, whatever goes wrong with this one
-            log.exception("connection-failed", connection=self.number)
-            self.drop("a bug of the server's")
+            self._failed()
 
     def _flush(self) -> None:
         if (

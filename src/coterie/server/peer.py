@@ -315,8 +315,7 @@ class Peer(Line, asyncio.Protocol):
         except CoterieError as error:
             self.drop(str(error))
         except Exception:  # a task ends here
-            log.exception("connection-failed", connection=self.number)
-            self.drop("a bug of the server's")
+            self._failed()
 
     def _take(self, request: Request) -> None:
         refused = self._session.admit(request.body)
@@ -363,9 +362,8 @@ class Peer(Line, asyncio.Protocol):
         try:
             self._intake.take_back(taken)
             self._reply(taken, self._session.posted(post, result))
-        except Exception:
-            log.exception("connection-failed", connection=self.number)
-            self.drop("a bug of the server's")
+        except Exception:  # the batch goes on
+            self._failed()
 
     def _reply(self, taken: Taken, reply: ReplyBody | EncodedEntries) -> None:
         if self._stage not in (Stage.OPEN, Stage.FINISHING):
