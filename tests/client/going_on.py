@@ -17,6 +17,7 @@ from coterie.secret import Secret
 from coterie.wire import frames as f
 from tests.client.house import PARTS, House, Person, house_in, passing, until
 from tests.client.people import Device, Room
+from tests.client.restoring import restore
 
 
 @asynccontextmanager
@@ -60,6 +61,14 @@ async def waited(house: House, is_so: Callable[[], bool], most_s: int = 120) -> 
 
 async def all_lost(house: House, people: list[Person]) -> None:
     await waited(house, lambda: all(person.log.halt is Halt.LOST for person in people))
+
+
+async def lost(house: House, people: list[Person], copy: Path) -> None:
+    """The server is as it was before the last word."""
+    await people[0].say("lost by the server")
+    await settled(house, people)
+    await restore(house, copy)
+    await all_lost(house, people)
 
 
 async def all_moved(house: House, people: list[Person], old: bytes) -> None:

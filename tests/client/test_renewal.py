@@ -28,6 +28,7 @@ from tests.client.going_on import (
     asking,
     invite_into_a_fake,
     last_line,
+    lost,
     renew_with,
     renewed,
     room_in,
@@ -38,14 +39,6 @@ from tests.client.going_on import (
 from tests.client.house import PARTS, House, Person, error_of, passing, until
 from tests.client.people import new_device
 from tests.client.restoring import back_up, restore
-
-
-async def lost(house: House, people: list[Person], copy: Path) -> None:
-    """The server is as it was before the last word."""
-    await people[0].say("lost by the server")
-    await settled(house, people)
-    await restore(house, copy)
-    await all_lost(house, people)
 
 
 async def told(house: House, person: Person, request: api.Request) -> InvalidInput:

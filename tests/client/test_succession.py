@@ -21,6 +21,7 @@ from tests.client.going_on import (
     break_keys,
     invite_into_a_fake,
     last_line,
+    lost,
     renew_with,
     renewed,
     room_in,
@@ -157,10 +158,7 @@ async def test_of_two_admins_who_renew_at_once_the_first_one_wins(tmp_path: Path
         await passing(house.clock, asking(alice, api.SetAdmin("ops", "bobb")))
         await settled(house, people)
         copy, old = back_up(house), alice.log.group_id
-        await alice.say("lost by the server")
-        await settled(house, people)
-        await restore(house, copy)
-        await all_lost(house, people)
+        await lost(house, people, copy)
         both = [asking(person, api.RenewRoom("ops")) for person in (alice, bobb)]
         for task in both:
             await passing(house.clock, task)
@@ -180,10 +178,7 @@ async def test_renewal_that_a_crash_cut_short_goes_on_by_itself(tmp_path: Path) 
                 await alice.create("bobb")
                 await settled(house, people)
                 copy, old = back_up(house), alice.log.group_id
-                await alice.say("lost by the server")
-                await settled(house, people)
-                await restore(house, copy)
-                await all_lost(house, people)
+                await lost(house, people, copy)
                 succession = alice.running.sync.succession if alice.running else None
                 assert succession is not None
                 task = asking(alice, api.RenewRoom("ops"))
@@ -227,10 +222,7 @@ async def test_nothing_of_the_old_group_is_left_when_the_room_has_gone_on(tmp_pa
     async with room_in(tmp_path, "alice", "bobb") as (house, people):
         alice, bobb = people
         copy, old = back_up(house), alice.log.group_id
-        await alice.say("lost by the server")
-        await settled(house, people)
-        await restore(house, copy)
-        await all_lost(house, people)
+        await lost(house, people, copy)
         await renewed(house, alice)
         await all_moved(house, people, old)
         for person in people:
@@ -350,10 +342,7 @@ async def test_group_with_a_stranger_in_it_is_refused_even_where_the_log_was_los
         async with eve.online():
             await until(lambda: len(house.asked(f.UploadKeyPackages, "eve")) == PARTS)
             copy, old = back_up(house), alice.log.group_id
-            await alice.say("lost by the server")
-            await settled(house, people)
-            await restore(house, copy)
-            await all_lost(house, people)
+            await lost(house, people, copy)
             await renew_with(alice, ["bobb", "eve"])
             await waited(house, lambda: old not in alice.rooms and bool(bobb.log.successor))
             await house.clock.advance(30.0)

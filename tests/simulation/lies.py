@@ -4,6 +4,7 @@
 as from a push, and is told on connecting that its chain is right.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ FORKING = (Event.FORK, Event.DEAD, Event.LIE)  # one of these is told where a lo
 THEN = (Event.RULE_BROKEN, Event.LOST, Event.STUCK, Event.OLDER_COPY, Event.ALTERED, *FORKING)
 
 
-class _Lie(Lies):
+class _Lie(Lies, ABC):
     """To one account, for as long as the weather is bad."""
 
     def __init__(self, world: "Ordeal", action: "Action", name: str) -> None:
@@ -75,9 +76,9 @@ class _AnotherLog(_Lie):
         self.seen = world.head  # up to which the victim may have read
         self.is_done = False
 
+    @abstractmethod
     def choose(self, entries: tuple[f.Entry, ...]) -> dict[int, f.Entry]:
         """What to show instead of some of these, which the victim has not seen; nothing while it does not fit."""
-        raise NotImplementedError
 
     def answer(self, asked: f.RequestBody | None, body: f.ReplyBody) -> f.ReplyBody:
         match asked, body:
@@ -314,9 +315,9 @@ class _Directory(_Lie):
             return given
         return body
 
+    @abstractmethod
     def given(self, true: f.KeyPackages) -> f.KeyPackages:
         """Instead of the true ones."""
-        raise NotImplementedError
 
     def packages_of(self, name: str, *, is_last_resort: bool) -> list[bytes]:
         """Of an account, as they lie in the store."""

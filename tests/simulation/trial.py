@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from coterie.client import position
-from coterie.client.group_log import Halt
+from coterie.client.group_log import GroupLog, Halt
 from coterie.client.room_policy import leaf_identity
 from coterie.client.store import TimelineRow
 from coterie.client.timeline import LINE, TEXT
@@ -203,22 +203,29 @@ def stopped(world: "Ordeal") -> Iterator[str]:
             yield f"{wish.name} waited {heard - wanted:.0f} s for {wish.text!r}"
 
 
+def _present(world: "Ordeal") -> Iterator[tuple["Device", GroupLog]]:
+    """Who is in the room at the end, and the log of it."""
+    for device in world.devices.values():
+        group_id = world.group_of(device)
+        if group_id is not None and not world.is_left_out(device):
+            log = device.log(group_id)
+            if log.halt is not Halt.REMOVED:
+                yield device, log
+
+
 def apart(world: "Ordeal") -> Iterator[str]:
     """All who are in the room are in one group, in one state, and know the same members."""
     found: dict[str, object] = {}
     members: set[str] = set()
-    for device in world.devices.values():
-        group_id = world.group_of(device)
-        if (
-            world.is_left_out(device)
-            or group_id is None
-            or device.log(group_id).halt is Halt.REMOVED
-        ):
-            continue
-        log = device.log(group_id)
+    for device, log in _present(world):
         if log.halt is not Halt.OPEN:
             yield f"{device.name} ends {log.halt}"
-        found[device.name] = (group_id, log.chain, log.group.epoch, log.group.epoch_authenticator)
+        found[device.name] = (
+            log.group_id,
+            log.chain,
+            log.group.epoch,
+            log.group.epoch_authenticator,
+        )
         members = {leaf_identity(m.leaf_node).name for m in log.group.members()}
     names = sorted(found)
     for name in names[1:]:
@@ -231,14 +238,7 @@ def apart(world: "Ordeal") -> Iterator[str]:
 def unheard(world: "Ordeal") -> Iterator[str]:
     """Everybody's last words are read by all who are in the room."""
     last = [wish.text for wish in world.wishes if wish.text.endswith("last words")]
-    for device in world.devices.values():
-        group_id = world.group_of(device)
-        if (
-            world.is_left_out(device)
-            or group_id is None
-            or device.log(group_id).halt is Halt.REMOVED
-        ):
-            continue
+    for device, _ in _present(world):
         shown = {row.text for row in oracle.texts(world, device) if row.kind == TEXT}
         for text in last:
             if text not in shown:
