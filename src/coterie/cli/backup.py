@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     cls=Command,
     examples=(
         "coterie backup /mnt/usb/monday.backup",
-        "coterie backup --passphrase-file /root/backup-passphrase --force /mnt/usb/monday.backup",
+        "coterie backup --passphrase-file backup-passphrase --force /mnt/usb/monday.backup",
     ),
 )
 @click.argument("file")
