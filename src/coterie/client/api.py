@@ -13,7 +13,11 @@ RoomRef = Annotated[
 ]  # a name, with or without #, or an id's beginning
 
 
+MessageRef = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]  # ``Message.ref``
+
 PinWord = Literal["self", "compared", "invited", "met", "believed", "changed", "unknown"]
+AttentionWord = Literal["all", "mentions", "nothing"]
+PresenceWord = Literal["online", "away", "offline", "unknown"]
 
 
 class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag=True):
@@ -26,6 +30,8 @@ class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 class GetStatus(_Struct, frozen=True):
     """Answered by ``Status``."""
 
+    catch_up: bool = True  # waits, a moment at most, until all that the server has is read
+
 
 class CreateRoom(_Struct, frozen=True):
     """A room with these accounts in it. Answered by ``Room`` once its first commit is in the log."""
@@ -36,6 +42,8 @@ class CreateRoom(_Struct, frozen=True):
 
 class ListRooms(_Struct, frozen=True):
     """Answered by ``Rooms``."""
+
+    catch_up: bool = True
 
 
 class ListMembers(_Struct, frozen=True):
@@ -87,6 +95,52 @@ class SendText(_Struct, frozen=True):
     room: RoomRef
     text: str
     wait: bool = True  # False: answered as soon as it is in the outbox, with seq 0
+    reply_to: MessageRef | None = None
+    thread: MessageRef | None = (
+        None  # any message of the thread, or the one that it is to hang from
+    )
+    is_action: bool = False  # ``/me``
+
+
+class EditMessage(_Struct, frozen=True):
+    """Another text for a message of one's own. Answered by ``Sent``, as all that is said."""
+
+    room: RoomRef
+    message: MessageRef
+    text: str
+    wait: bool = True
+
+
+class DeleteMessage(_Struct, frozen=True):
+    """One's own, or as an admin of the room anybody's. It goes for good. Answered by ``Sent``."""
+
+    room: RoomRef
+    message: MessageRef
+    wait: bool = True
+
+
+class React(_Struct, frozen=True):
+    """An emoji of one's own under a message, or no longer. Answered by ``Sent``."""
+
+    room: RoomRef
+    message: MessageRef
+    emoji: str
+    remove: bool = False
+    wait: bool = True
+
+
+class Resend(_Struct, frozen=True):
+    """What failed is posted anew. Answered by ``Done``."""
+
+    room: RoomRef
+    ticket: str
+
+
+class Discard(_Struct, frozen=True):
+    """What failed, or was not posted yet, is dropped. Answered by ``Done``."""
+
+    room: RoomRef
+    ticket: str
 
 
 class SetAdmin(_Struct, frozen=True):
@@ -107,6 +161,92 @@ class ReadRoom(_Struct, frozen=True):
     last: Annotated[int, Meta(ge=0, le=10_000_000)] = 50
     follow: bool = False
     catch_up: bool = True  # waits, a moment at most, until all that the server has is read
+
+
+class GetPage(_Struct, frozen=True):
+    """Messages by their numbers, without waiting for the server. Answered by ``Page``.
+
+    Before, after or around a number (at most one of them is given), else the newest.
+    """
+
+    room: RoomRef
+    limit: Annotated[int, Meta(ge=1, le=1_000)] = 200
+    before: int | None = None
+    after: int | None = None
+    around: int | None = None
+    thread: MessageRef | None = None  # only this message and those of the thread that hangs from it
+
+
+class Search(_Struct, frozen=True):
+    """``query`` as a person types it: words, and ``from: in: before: after: has:link``. Answered by ``Found``."""
+
+    query: str
+    room: RoomRef | None = None  # None: all rooms
+    before: int | None = None  # a number: what is older
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class Watch(_Struct, frozen=True):
+    """A stream for a screen: all that changes, until it is closed. Each result is how something now *is*.
+
+    It begins with ``Connection``, each ``Room``, and each ``Pending`` that is not empty. Then come ``Message`` (new
+    where its number is, or changed), ``Room``, ``Pending``, ``Around``, ``Connection`` and ``Notice``. A reader that
+    is too slow to be told of each message gets ``Missed``, and asks for its pages anew.
+    """
+
+
+class MarkRead(_Struct, frozen=True):
+    """The person has seen the room up to this number, or wants it unread behind it. Answered by ``Room``."""
+
+    room: RoomRef
+    to: int | None = None  # None: all
+
+
+class GetDraft(_Struct, frozen=True):
+    """Answered by ``Draft``."""
+
+    room: RoomRef
+
+
+class SetDraft(_Struct, frozen=True):
+    """What was begun in a room and not sent; empty for none. Answered by ``Done``."""
+
+    room: RoomRef
+    text: str
+
+
+class SetAttention(_Struct, frozen=True):
+    """How much of a room rings. Answered by ``Room``."""
+
+    room: RoomRef
+    attention: AttentionWord
+
+
+class ChangeRoom(_Struct, frozen=True):
+    """An admin gives it another name or topic. Answered by ``Room`` once the commit is in the log."""
+
+    room: RoomRef
+    name: str | None = None
+    topic: str | None = None
+
+
+class OpenDirect(_Struct, frozen=True):
+    """The direct messages with one account, begun where there are none. Answered by ``Room``."""
+
+    name: str
+
+
+class SayTyping(_Struct, frozen=True):
+    """A key was pressed in the room's composer, or (``is_over``) it was emptied. Answered by ``Done`` at once."""
+
+    room: RoomRef
+    is_over: bool = False
+
+
+class SayPresence(_Struct, frozen=True):
+    """Whether there is somebody at this device. Answered by ``Done`` at once."""
+
+    state: Literal["online", "away", "offline"]
 
 
 class VerifyAccount(_Struct, frozen=True):
@@ -164,6 +304,13 @@ class Room(_Struct, frozen=True):
     waiting: int  # posts in the outbox
     state: str  # "open", or in a word why nothing can be sent
     reason: str = ""  # a sentence for it
+    direct: str = ""  # the other's name, where it is a direct message
+    unread: int = 0
+    mentions: int = 0  # of the unread: those for this person
+    attention: AttentionWord = "all"
+    newest: int = 0  # the number of its newest message
+    read_to: int = 0  # the number of the last one that was seen
+    has_draft: bool = False
 
 
 class Rooms(_Struct, frozen=True):
@@ -193,12 +340,30 @@ class Sent(_Struct, frozen=True):
     room: str
     seq: int
     message_id: str
+    ticket: str = ""  # of what was not waited for
 
 
 class Notice(_Struct, frozen=True):
     """A sentence about the connection, in a stream of messages: for people, never part of a room."""
 
     text: str
+
+
+class Quote(_Struct, frozen=True):
+    """What a reply answers, as it now is. Without a sender: it was said before this device was in the room."""
+
+    ref: str
+    number: int = 0
+    sender: str = ""
+    text: str = ""  # its beginning, on one line
+    is_deleted: bool = False
+
+
+class Reactions(_Struct, frozen=True):
+    """One emoji under a message, and from whom, in the order in which they came."""
+
+    emoji: str
+    names: tuple[str, ...]
 
 
 class Message(_Struct, frozen=True):
@@ -214,6 +379,84 @@ class Message(_Struct, frozen=True):
     kind: str  # "text", "line" (the system's), or a kind that this version does not know
     text: str
     event: str = ""  # of a line: ``happening.Event``, for scripts
+    number: int = 0  # its place in all that this client has; 0 for what is in no log yet
+    reply_to: Quote | None = None
+    thread: str = ""  # the reference of the message that its thread hangs from
+    replies: int = 0  # in the thread that hangs from this one
+    is_action: bool = False
+    mentions_me: bool = False
+    edited: str = ""  # ISO 8601 in UTC
+    deleted_by: str = ""  # then its text is gone
+    reactions: tuple[Reactions, ...] = ()
+    # What is in the outbox: "sending"; "failed", and why. A message in the log: "changing" while an edit, a deletion
+    # or a reaction of ours is on its way.
+    state: Literal["", "sending", "failed", "changing"] = ""
+    reason: str = ""
+    ticket: str = ""  # of what is in the outbox, for ``Resend`` and ``Discard``
+
+    @property
+    def ref(self) -> str:
+        """The name of a message in requests: two devices may choose one id."""
+        return self.device + self.message_id
+
+
+class Page(_Struct, frozen=True):
+    """Oldest first."""
+
+    messages: tuple[Message, ...]
+    has_older: bool
+    has_newer: bool
+
+
+class Pending(_Struct, frozen=True):
+    """All of a room that is in no log yet, oldest first: being sent, and failed. ``kind`` says what it is: "text",
+    "edit", "delete" or "reaction"; of those ``reply_to`` is the message that they change.
+    """
+
+    room_id: str
+    messages: tuple[Message, ...]
+
+
+class Around(_Struct, frozen=True):
+    """The others of a room: who is typing, in the order in which they began, and who is there."""
+
+    room_id: str
+    typing: tuple[str, ...]
+    presence: dict[str, PresenceWord]
+
+
+class Connection(_Struct, frozen=True):
+    """``state`` for programs, ``text`` for people."""
+
+    state: Literal["connecting", "catching-up", "connected", "refused"]
+    text: str
+
+
+class Missed(_Struct, frozen=True):
+    """More has changed than this reader could be told of."""
+
+
+class Hit(_Struct, frozen=True):
+    """A message that a search found; ``found`` is where in ``excerpt`` what was looked for begins and ends."""
+
+    message: Message
+    excerpt: str  # on one line, not cleaned
+    found: tuple[tuple[int, int], ...]
+    is_cut_before: bool = False
+    is_cut_after: bool = False
+
+
+class Found(_Struct, frozen=True):
+    """Newest first."""
+
+    hits: tuple[Hit, ...]
+    has_more: bool
+
+
+class Draft(_Struct, frozen=True):
+    """What was begun in a room."""
+
+    text: str
 
 
 class SafetyNumber(_Struct, frozen=True):
