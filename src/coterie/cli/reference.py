@@ -50,10 +50,15 @@ def page() -> str:
         if path != "coterie":  # its help has the options that work everywhere
             text = re.sub(r"\n\nEverywhere:\n(  .*\n)+", "\n", text)
         parts.append(f"```\n{text}\n```")
-    rows = [f"| `{one.usage}` | {one.help} |" for one in COMMANDS.values()]
+    rows = [f"| {_cell(one.usage)} | {one.help} |" for one in COMMANDS.values()]
     parts.append("## Commands within a chat")
     parts.append("\n".join(["| typed | does |", "| --- | --- |", *rows]))
     return "\n\n".join(parts) + "\n"
+
+
+def _cell(code: str) -> str:
+    """In a table a | parts cells, in code as well."""
+    return f"`{code}`".replace("|", "\\|")
 
 
 def _commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
