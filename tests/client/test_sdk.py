@@ -69,7 +69,7 @@ async def test_a_loop_over_messages_that_is_left_leaves_nothing_behind(tmp_path:
                 break
         await messages.aclose()
         service = alice._backend
-        assert not service._streams  # type: ignore[attr-defined]
+        assert not service._readers  # type: ignore[attr-defined]
 
 
 @asynchronous

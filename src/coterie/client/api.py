@@ -264,11 +264,8 @@ class Acknowledge(_Struct, frozen=True):
     name: str | None = None
 
 
-Request = (
-    GetStatus
-    | CreateRoom
-    | ListRooms
-    | ListMembers
+RoomRequest = (
+    ListMembers
     | AddMembers
     | RemoveMember
     | LeaveRoom
@@ -276,10 +273,8 @@ Request = (
     | RenewRoom
     | FollowRoom
     | SendText
-    | ReadRoom
-    | VerifyAccount
-    | Acknowledge
 )
+Request = RoomRequest | GetStatus | CreateRoom | ListRooms | ReadRoom | VerifyAccount | Acknowledge
 
 
 # --- results -------------------------------------------------------------------------------------

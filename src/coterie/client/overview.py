@@ -1,0 +1,99 @@
+"""How rooms, their members and this profile are shown, as they are now."""
+
+from coterie import identity
+from coterie.client import api
+from coterie.client import log as logs
+from coterie.client.log import GroupLog, Halt
+from coterie.client.placing import remedy_in
+from coterie.client.remedy import REASONS
+from coterie.client.room_policy import leaf_identity
+from coterie.client.running import Running
+from coterie.wire.invite import show_fingerprint
+
+
+class Overview:
+    """Asks nobody: all of it is here."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._rooms, self._people = running.rooms, running.people
+
+    def rooms(self) -> tuple[api.Room, ...]:
+        """All, by name."""
+        found = (self.room(group_id) for group_id in self._rooms.shown())
+        return tuple(sorted(found, key=lambda room: (room.name, room.room_id)))
+
+    def room(self, group_id: bytes) -> api.Room:
+        """The room that lives in a group, or lived there a moment ago."""
+        group_id = self._rooms.present(group_id)
+        log, state = self._rooms.log(group_id), logs.state(self._rooms.log(group_id))
+        is_blocked = log.halt is Halt.OPEN and bool(self._rooms.strangers(group_id))
+        accounts = {leaf_identity(m.leaf_node).account_key for m in log.group.members()}
+        return api.Room(
+            room_id=state.room_id.hex(),
+            name=state.name,
+            topic=state.topic,
+            members=len(accounts),
+            admin=self._rooms.is_admin(log),
+            group=group_id.hex(),
+            epoch=log.group.epoch,
+            cursor=log.cursor,
+            chain=log.chain.hex(),
+            waiting=len(log.outbox),
+            state="key-changed" if is_blocked else str(log.halt),
+            reason=self._reason(log),
+        )
+
+    def _reason(self, log: GroupLog) -> str:
+        """Why nothing can be sent, or what the person is asked; mostly empty."""
+        remedy = remedy_in(self._rooms, log)
+        if log.halt is not Halt.OPEN:
+            return REASONS[log.halt] + (f": {remedy}" if remedy else "")
+        strangers = self._rooms.strangers(log.group_id)
+        if strangers:
+            return f"the key of {strangers[0]} changed: acknowledge it to go on"
+        return f"{log.successor_by} made a new group for it: {remedy}" if remedy else ""
+
+    def members(self, group_id: bytes) -> api.Members:
+        """Of a room, by name."""
+        log = self._rooms.log(group_id)
+        devices: dict[str, list[str]] = {}
+        keys: dict[str, bytes] = {}
+        for member in log.group.members():
+            found = leaf_identity(member.leaf_node)
+            devices.setdefault(found.name, []).append(found.device.hex())
+            keys[found.name] = found.account_key
+        admins = set(logs.state(log).admins)
+        return api.Members(
+            tuple(
+                api.Member(
+                    name, keys[name] in admins, tuple(sorted(ids)), self._pin(name, keys[name])
+                )
+                for name, ids in sorted(devices.items())
+            )
+        )
+
+    def _pin(self, name: str, key: bytes) -> api.PinWord:
+        if name == self._running.account.name:
+            return "self"
+        known = self._people.known(name)
+        if known is None:
+            return "unknown"
+        return known.pin.how.value if known.pin.account_key == key else "changed"
+
+    def status(self) -> api.Status:
+        """All that is to be known about this profile."""
+        account = self._running.account
+        digits = identity.safety_digits(account.name, account.account_public_key)
+        return api.Status(
+            server=str(account.address),
+            fingerprint=show_fingerprint(account.fingerprint),
+            connection=self._running.link.status,
+            account=account.name,
+            account_key=account.account_public_key.hex(),
+            device=account.device.hex(),
+            profile=str(self._running.folder),
+            key_custody=self._running.key_custody,
+            rooms=self.rooms(),
+            safety_number=" ".join(digits[at : at + 5] for at in range(0, len(digits), 5)),
+        )
