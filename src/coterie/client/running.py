@@ -18,6 +18,7 @@ from coterie.client.rooms import Rooms
 from coterie.client.seams import Seams, timeout
 from coterie.client.store import APPLICATION_ID, SCHEMA, Store
 from coterie.client.sync import Sync
+from coterie.client.whispering import Whispering
 from coterie.errors import (
     CoterieError,
     NotAuthenticated,
@@ -28,7 +29,7 @@ from coterie.errors import (
 )
 from coterie.logs import get_logger
 from coterie.mls import DEFAULT_SUITE
-from coterie.wire.frames import RequestBody
+from coterie.wire.frames import RequestBody, Whisper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,8 @@ class Running:
         self.rooms = Rooms(store, self.account, self.people, seams.clock.now, suite)
         self.rooms.on_step = self._stepped
         self.on_notice: Callable[[str], object] = lambda text: None
+        self.on_connection: Callable[[], object] = lambda: None  # it began, ended or caught up
+        self.whispering = Whispering(self.rooms, self.account.name, seams.clock, self._whisper)
         self.sync = Sync(
             store,
             self.account,
@@ -85,6 +88,7 @@ class Running:
             notice=self._tell,
             on_failed=self._sync_failed,
             on_caught_up=self._caught_up,
+            on_whisper=self.whispering.heard,
         )
         self.link = Link(
             self.account.address,
@@ -114,6 +118,7 @@ class Running:
             if kind is None:
                 await self._drain()
         finally:
+            self.whispering.close()
             self._tidying.cancel()
             await self.sync.close()
             await self.link.close()
@@ -188,14 +193,22 @@ class Running:
         return self.rooms.has_posts or self.sync.is_asking
 
     def _stepped(self) -> None:
+        self.whispering.stepped()
         if self._drained is not None and not self._drained.done() and not self._is_busy:
             self._drained.set_result(None)
 
     # --- the link ------------------------------------------------------------------------------
 
+    @property
+    def refusal(self) -> CoterieError | None:
+        """Why there will be no connection until a person does something; mostly None."""
+        is_final = isinstance(self._problem, ServerNotTrusted | NotAuthenticated)
+        return self._problem if is_final else None
+
     def _connected(self, connection: Connection) -> None:
         self._problem = self._sync_problem = None
         self.sync.connected(connection)
+        self.on_connection()
 
     def _sync_failed(self, error: CoterieError) -> None:
         self._sync_problem = error
@@ -204,9 +217,15 @@ class Running:
         if self._failures > 0:
             self.on_notice("connected again")
         self._failures, self._told = 0, ""
+        self.whispering.connected()
+
+    def _whisper(self, body: Whisper) -> None:
+        if self.link.connection is not None:
+            self.link.connection.whisper(body)
 
     def _disconnected(self, error: CoterieError) -> None:
         self.sync.stop()
+        self.whispering.disconnected()
         self._failures += 1
         self._problem = problem = self._sync_problem or error
         self._tell_waiters()
@@ -214,6 +233,7 @@ class Running:
             self._tell(f"the connection was dropped: {problem}")
         elif self._failures == 1 or isinstance(problem, ServerNotTrusted | NotAuthenticated):
             self._tell(str(problem))
+        self.on_connection()
 
     def _tell(self, text: str) -> None:
         """A problem, once; again when it was over in between."""
