@@ -18,7 +18,6 @@ from coterie.client.rooms import Rooms
 from coterie.client.seams import Seams, timeout
 from coterie.client.store import APPLICATION_ID, SCHEMA, Store
 from coterie.client.sync import Sync
-from coterie.client.whispering import Whispering
 from coterie.errors import (
     CoterieError,
     NotAuthenticated,
@@ -29,7 +28,7 @@ from coterie.errors import (
 )
 from coterie.logs import get_logger
 from coterie.mls import DEFAULT_SUITE
-from coterie.wire.frames import RequestBody, Whisper
+from coterie.wire.frames import RequestBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +77,6 @@ class Running:
         self.rooms.on_step = self._stepped
         self.on_notice: Callable[[str], object] = lambda text: None
         self.on_connection: Callable[[], object] = lambda: None  # it began, ended or caught up
-        self.whispering = Whispering(self.rooms, self.account.name, seams.clock, self._whisper)
         self.sync = Sync(
             store,
             self.account,
@@ -88,7 +86,6 @@ class Running:
             notice=self._tell,
             on_failed=self._sync_failed,
             on_caught_up=self._caught_up,
-            on_whisper=self.whispering.heard,
         )
         self.link = Link(
             self.account.address,
@@ -118,7 +115,6 @@ class Running:
             if kind is None:
                 await self._drain()
         finally:
-            self.whispering.close()
             self._tidying.cancel()
             await self.sync.close()
             await self.link.close()
@@ -193,7 +189,6 @@ class Running:
         return self.rooms.has_posts or self.sync.is_asking
 
     def _stepped(self) -> None:
-        self.whispering.stepped()
         if self._drained is not None and not self._drained.done() and not self._is_busy:
             self._drained.set_result(None)
 
@@ -217,15 +212,10 @@ class Running:
         if self._failures > 0:
             self.on_notice("connected again")
         self._failures, self._told = 0, ""
-        self.whispering.connected()
-
-    def _whisper(self, body: Whisper) -> None:
-        if self.link.connection is not None:
-            self.link.connection.whisper(body)
+        self.on_connection()
 
     def _disconnected(self, error: CoterieError) -> None:
         self.sync.stop()
-        self.whispering.disconnected()
         self._failures += 1
         self._problem = problem = self._sync_problem or error
         self._tell_waiters()
