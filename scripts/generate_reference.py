@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the parts of docs/reference that follow from the code: frames, limits and the settings of the server.
+"""Writes the parts of docs/reference that follow from the code: frames, limits and settings.
 
 ``scripts/generate_reference.py`` rewrites them, between their marks; a test says when they are out of date.
 """
@@ -21,6 +21,8 @@ from msgspec import inspect as shapes
 from coterie.server import limits as server_limits
 from coterie.server.limits import Limits
 from coterie.server.session import ALLOWED, State
+from coterie.tui.settings import SETTINGS, Settings, as_written
+from coterie.ui.keymap import KEYS
 from coterie.wire import frames
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -131,6 +133,27 @@ def settings_part() -> str:
         for name, comment in Source(server_limits).class_body("Limits")
     )
     return _table(("limit", "if not said", "why"), rows)
+
+
+def chat_settings_part() -> str:
+    """What a person may set, and the names of the actions that may have other keys."""
+    rows = (
+        (
+            f"`{'.'.join(setting.path)}`",
+            _choices(setting.choices),
+            f"`{as_written(getattr(Settings(), setting.name))}`",
+            setting.help,
+        )
+        for setting in SETTINGS
+    )
+    settings = _table(("setting", "may be", "if not said", "what it is"), rows)
+    keys = ((f"`{key.action}`", f"`{as_written(key.keys)}`", key.help) for key in KEYS)
+    actions = _table(("action", "if not said", "does"), keys)
+    return f"{settings}\n\n### Actions\n\n{actions}"
+
+
+def _choices(choices: tuple[str | bool, ...]) -> str:
+    return ", ".join(f"`{as_written(choice)}`" for choice in choices)
 
 
 # --- frames --------------------------------------------------------------------------------------
@@ -249,7 +272,12 @@ def _enum(source: Source, enum: type[Enum], head: str) -> str:
 # --- pages ---------------------------------------------------------------------------------------
 
 PARTS: MappingProxyType[str, Callable[[], str]] = MappingProxyType(
-    {"frames": frames_part, "limits": limits_part, "settings": settings_part}
+    {
+        "frames": frames_part,
+        "limits": limits_part,
+        "settings": settings_part,
+        "chat-settings": chat_settings_part,
+    }
 )
 
 
