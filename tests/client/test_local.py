@@ -8,9 +8,11 @@ import struct
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from typing import overload
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from coterie.client import api, local
 from coterie.client.local import Remote, is_served, serving
@@ -40,6 +42,7 @@ class Canned:
 
     def __init__(self, answer: api.Result | Exception | None = ROOMS, messages: int = 0) -> None:
         self.answer, self.messages = answer, messages
+        self.updates: tuple[api.Update, ...] = ()
         self.asked: list[api.Request] = []
         self.began, self.ended = asyncio.Event(), asyncio.Event()
 
@@ -56,15 +59,22 @@ class Canned:
         finally:
             self.ended.set()
 
-    async def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Message | api.Notice, None]:
+    @overload
+    def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Read, None]: ...
+    @overload
+    def stream(self, request: api.Watch) -> AsyncGenerator[api.Update, None]: ...
+    async def stream(self, request: api.StreamRequest) -> AsyncGenerator[api.Update, None]:
         self.asked.append(request)
         self.began.set()
         try:
+            if isinstance(request, api.Watch):
+                for update in self.updates:
+                    yield update
             for _ in range(self.messages):
                 yield MESSAGE
             if isinstance(self.answer, Exception):
                 raise self.answer
-            if request.follow:
+            if isinstance(request, api.Watch) or request.follow:
                 await asyncio.Event().wait()
         finally:
             self.ended.set()
@@ -92,6 +102,25 @@ async def test_a_stream_comes_whole_and_ends(tmp_path: Path) -> None:
         found = [message async for message in remote.stream(api.ReadRoom("ops"))]
         assert found == [MESSAGE] * 300
         assert await remote.call(api.ReadRoom("ops")) == api.Done()
+
+
+@asynchronous
+async def test_all_that_a_screen_is_told_comes_over_the_socket(tmp_path: Path) -> None:
+    backend = Canned()
+    backend.updates = (
+        api.Connection("connected", "connected"),
+        api.Room("r", "ops", "", 2, True, "g", 1, 1, "c", 0, "open"),
+        api.Pending("r", (structs.replace(MESSAGE, state="failed", reason="no", ticket="t"),)),
+        structs.replace(MESSAGE, reply_to=api.Quote("q"), reactions=(api.Reactions("x", ("a",)),)),
+        api.Around("r", ("bobb",), {"bobb": "online"}),
+        api.Notice("the server is away"),
+        api.Missed(),
+    )
+    async with between(tmp_path, backend) as remote:
+        async with aclosing(remote.stream(api.Watch())) as stream:
+            found = [await anext(stream) for _ in backend.updates]
+        await backend.ended.wait()
+    assert tuple(found) == backend.updates
 
 
 @asynchronous
@@ -348,7 +377,7 @@ async def test_a_result_of_another_kind_in_a_stream_is_refused(tmp_path: Path) -
 
     server = await asyncio.start_unix_server(answer, path)
     try:
-        with pytest.raises(RemoteProtocolError, match="Rooms in a stream of messages"):
+        with pytest.raises(RemoteProtocolError, match="Rooms in a stream"):
             await Remote(path).call(api.ReadRoom("ops"))
     finally:
         server.close()

@@ -3,7 +3,7 @@ same user use these alone, whether the profile is open in their own process or i
 """
 
 from collections.abc import AsyncGenerator
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, overload
 
 import msgspec
 from msgspec import Meta
@@ -154,19 +154,23 @@ class SetAdmin(_Struct, frozen=True):
 class ReadRoom(_Struct, frozen=True):
     """A stream of ``Message``: the newest ``last`` of what is known, and with ``follow`` what comes.
 
-    ``Notice`` comes in between where the connection changes; without ``follow`` the stream ends by itself.
+    ``Notice`` comes in between where the connection changes; without ``follow`` the stream ends by itself. With
+    ``changes`` a message that was given, or lies before them, comes again when it is edited, deleted or reacted to:
+    under the same number, as it is then.
     """
 
     room: RoomRef | None  # None: all rooms
     last: Annotated[int, Meta(ge=0, le=10_000_000)] = 50
     follow: bool = False
     catch_up: bool = True  # waits, a moment at most, until all that the server has is read
+    changes: bool = False
 
 
 class GetPage(_Struct, frozen=True):
     """Messages by their numbers, without waiting for the server. Answered by ``Page``.
 
-    Before, after or around a number (at most one of them is given), else the newest.
+    Before, after or around a number (at most one of them is given), else the newest. Fewer than ``limit`` where they
+    are long.
     """
 
     room: RoomRef
@@ -272,9 +276,33 @@ RoomRequest = (
     | SetAdmin
     | RenewRoom
     | FollowRoom
+    | ChangeRoom
     | SendText
+    | EditMessage
+    | DeleteMessage
+    | React
+    | Resend
+    | Discard
+    | GetPage
+    | MarkRead
+    | GetDraft
+    | SetDraft
+    | SetAttention
+    | SayTyping
 )
-Request = RoomRequest | GetStatus | CreateRoom | ListRooms | ReadRoom | VerifyAccount | Acknowledge
+StreamRequest = ReadRoom | Watch
+Request = (
+    RoomRequest
+    | StreamRequest
+    | GetStatus
+    | CreateRoom
+    | ListRooms
+    | OpenDirect
+    | Search
+    | SayPresence
+    | VerifyAccount
+    | Acknowledge
+)
 
 
 # --- results -------------------------------------------------------------------------------------
@@ -410,6 +438,7 @@ class Pending(_Struct, frozen=True):
 
     room_id: str
     messages: tuple[Message, ...]
+    more: int = 0  # older ones, where they are too many to be listed
 
 
 class Around(_Struct, frozen=True):
@@ -477,7 +506,22 @@ class Status(_Struct, frozen=True):
     safety_number: str = ""  # this account's own 30 digits
 
 
-Result = Done | Room | Rooms | Members | Sent | Notice | Message | SafetyNumber | Status
+Read = Message | Notice  # by ``ReadRoom``
+Update = Message | Room | Pending | Around | Connection | Notice | Missed  # by ``Watch``
+Result = (
+    Done
+    | Room
+    | Rooms
+    | Members
+    | Sent
+    | Notice
+    | Message
+    | Page
+    | Found
+    | Draft
+    | SafetyNumber
+    | Status
+)
 
 
 class Backend(Protocol):
@@ -489,5 +533,9 @@ class Backend(Protocol):
     async def call(self, request: Request) -> Result:
         """The one result of a request; of a stream, its end."""
 
-    def stream(self, request: ReadRoom) -> AsyncGenerator[Message | Notice, None]:
-        """The results of ``ReadRoom``, as they come. Close it (``aclosing``) to end one that follows."""
+    @overload
+    def stream(self, request: ReadRoom) -> AsyncGenerator[Read, None]: ...
+    @overload
+    def stream(self, request: Watch) -> AsyncGenerator[Update, None]: ...
+    def stream(self, request: StreamRequest) -> AsyncGenerator[Update, None]:
+        """The results of such a request, as they come. Close it (``aclosing``) to end one that goes on."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -70,7 +70,7 @@ _FAMILIES: MappingProxyType[str, type[CoterieError]] = MappingProxyType(
 )
 _encoder = msgspec.msgpack.Encoder()
 _requests = msgspec.msgpack.Decoder(api.Request)
-_answers = msgspec.msgpack.Decoder(api.Result | End | Problem)
+_answers = msgspec.msgpack.Decoder(api.Result | api.Update | End | Problem)
 
 
 # --- the process that holds the profile --------------------------------------------------------
@@ -150,7 +150,7 @@ async def _answer(
 
 async def _give(backend: api.Backend, request: api.Request, writer: asyncio.StreamWriter) -> None:
     try:
-        if isinstance(request, api.ReadRoom):
+        if isinstance(request, api.StreamRequest):
             async with aclosing(backend.stream(request)) as stream:
                 async for result in stream:
                     await _write(writer, result)
@@ -205,22 +205,30 @@ class Remote:
 
     async def call(self, request: api.Request) -> api.Result:
         """The one result of a request; of a stream, its end."""
-        if isinstance(request, api.ReadRoom):
+        if isinstance(request, api.StreamRequest):
             async with aclosing(self.stream(request)) as stream:
                 async for _ in stream:
                     pass
             return api.Done()
         async with self._asking(request) as reader:
             answer = await _read(reader, _answers.decode)
-        return _raise_problem(answer)
+        result = _raise_problem(answer)
+        if not isinstance(result, api.Result):
+            raise RemoteProtocolError(f"{type(result).__name__} in place of a result")
+        return result
 
-    async def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Message | api.Notice, None]:
-        """The results of ``ReadRoom``, as they come."""
+    @overload
+    def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Read, None]: ...
+    @overload
+    def stream(self, request: api.Watch) -> AsyncGenerator[api.Update, None]: ...
+    async def stream(self, request: api.StreamRequest) -> AsyncGenerator[api.Update, None]:
+        """The results of such a request, as they come."""
+        expected = api.Read if isinstance(request, api.ReadRoom) else api.Update
         async with self._asking(request) as reader:
             while not isinstance(answer := await _read(reader, _answers.decode), End):
                 result = _raise_problem(answer)
-                if not isinstance(result, api.Message | api.Notice):
-                    raise RemoteProtocolError(f"{type(result).__name__} in a stream of messages")
+                if not isinstance(result, expected):
+                    raise RemoteProtocolError(f"{type(result).__name__} in a stream")
                 yield result
 
     @asynccontextmanager
@@ -297,7 +305,7 @@ def _problem(error: CoterieError) -> Problem:
             return Problem(next(families, "CoterieError"), str(error), error.hint)
 
 
-def _raise_problem(answer: "api.Result | End | Problem") -> api.Result:
+def _raise_problem(answer: "api.Result | api.Update | End | Problem") -> api.Result | api.Update:
     if isinstance(answer, End):
         raise RemoteProtocolError("a stream's end in place of a result")
     if not isinstance(answer, Problem):
