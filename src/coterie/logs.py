@@ -9,12 +9,16 @@ import logging
 import os
 import secrets
 import sys
-from typing import Any
-
-import structlog
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from coterie import secret
 from coterie.secret import Secret
+
+if (
+    TYPE_CHECKING
+):  # loaded by the first line that is told: most processes tell none, and it takes long
+    import structlog
 
 _LOGGER = "coterie"  # of the standard library: its level and handlers are the program's to set
 _standard = logging.getLogger(_LOGGER)
@@ -32,37 +36,70 @@ _SHOWN_ANYWAY = frozenset({"event", "level", "timestamp", "exception"})  # or by
 
 
 def _facts(
-    logger: object, method: str, event_dict: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
+    logger: object, method: str, event_dict: "structlog.typing.EventDict"
+) -> "structlog.typing.EventDict":
     return _Facts(event_dict)
 
 
-_CONTEXT: tuple[Any, ...] = (
-    structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-)
-_PROCESSORS: tuple[Any, ...] = (
-    structlog.stdlib.filter_by_level,
-    *_CONTEXT,
-    _facts,
-    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-)
+def _context() -> tuple[Any, ...]:
+    import structlog  # noqa: PLC0415
+
+    return (
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    )
 
 
-def get_logger() -> structlog.stdlib.BoundLogger:
+class Logger:
+    """An event's name first, then the facts. How the program has configured structlog for itself does not matter."""
+
+    def debug(self, event: str, **facts: object) -> None:
+        """The story, for who looks."""
+        if _standard.isEnabledFor(logging.DEBUG):
+            self._structlog.debug(event, **facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        """What a person who runs it may want to know."""
+        if _standard.isEnabledFor(logging.INFO):
+            self._structlog.info(event, **facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        """What should not be."""
+        self._structlog.warning(event, **facts)
+
+    def error(self, event: str, **facts: object) -> None:
+        """What has gone wrong."""
+        self._structlog.error(event, **facts)
+
+    def exception(self, event: str, **facts: object) -> None:
+        """A bug, with the traceback of what is being handled."""
+        self._structlog.exception(event, **facts)
+
+    @cached_property
+    def _structlog(self) -> "structlog.stdlib.BoundLogger":
+        import structlog  # noqa: PLC0415
+
+        logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+            _standard,
+            processors=(
+                structlog.stdlib.filter_by_level,
+                *_context(),
+                _facts,
+                structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            ),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=True,
+        )
+        return logger
+
+
+def get_logger() -> Logger:
     """For every module: through the standard library, so that nothing is printed that the program does not want.
 
-    In a program that sets nothing up, such as somebody's bot, only warnings show, on stderr. How the program has
-    configured structlog for itself does not matter.
+    In a program that sets nothing up, such as somebody's bot, only warnings show, on stderr.
     """
-    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        logging.getLogger(_LOGGER),
-        processors=_PROCESSORS,
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    return logger
+    return Logger()
 
 
 def is_debugging() -> bool:
@@ -76,12 +113,7 @@ def configure(*, debug: bool) -> None:
     Of other libraries only warnings are told, also with ``debug``: they do not keep our rules.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_CONTEXT,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer()],
-        )
-    )
+    handler.setFormatter(_Formatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -89,10 +121,23 @@ def configure(*, debug: bool) -> None:
     secret.observe(KeyFingerprints() if debug else None)
 
 
-def _renderer() -> structlog.typing.Processor:
-    if not sys.stderr.isatty():
-        return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
+class _Formatter(logging.Formatter):
+    """Structlog's, made when there is something to format."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._structlog.format(record)
+
+    @cached_property
+    def _structlog(self) -> logging.Formatter:
+        import structlog  # noqa: PLC0415
+
+        renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+        if sys.stderr.isatty():
+            renderer = structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
+        return structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_context(),
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
 
 
 class KeyFingerprints:
