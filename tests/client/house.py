@@ -101,6 +101,10 @@ class HouseServer(FakeServer):
         if not self._house.is_mute:
             self.send_frame(frame)
 
+    def whispered(self, frame: bytes) -> None:
+        if not self._house.is_mute:
+            self.send_frame(frame)
+
     def revoked(self) -> None:
         self.cut()
 

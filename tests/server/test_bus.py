@@ -19,6 +19,7 @@ class Heard:
     def __init__(self) -> None:
         self.logs: list[tuple[bytes, int, bytes]] = []
         self.inboxes: list[bytes] = []
+        self.whispers: list[bytes] = []
         self.revocations = 0
         self.displacements = 0
 
@@ -27,6 +28,9 @@ class Heard:
 
     def inbox_grew(self, frame: bytes) -> None:
         self.inboxes.append(frame)
+
+    def whispered(self, frame: bytes) -> None:
+        self.whispers.append(frame)
 
     def revoked(self) -> None:
         self.revocations += 1
@@ -114,6 +118,24 @@ def test_who_has_gone_hears_nothing_and_leaves_nothing_behind() -> None:
     bus.publish(News(entries={GROUP: [entry(1)]}, inboxes={ANNA}))
     assert (heard.logs, heard.inboxes) == ([], [])
     assert (bus._groups, bus._devices) == ({}, {})
+
+
+def test_hearers_of_a_whisper_are_the_other_devices_on_the_list() -> None:
+    bus = Bus()
+    anna, again, ben = member(bus), member(bus), member(bus, BEN)
+    assert bus.hearers(GROUP, anna) == bus.hearers(GROUP, again) == [ben]
+    assert bus.hearers(GROUP, ben) == [anna, again]
+
+
+def test_who_does_not_listen_to_a_group_has_no_hearers_there() -> None:
+    """Neither a stranger, nor who was not looked up yet, nor who was taken off the list."""
+    bus = Bus()
+    stranger, unknown, gone, stays = Heard(), Heard(), member(bus, BEN), member(bus)
+    bus.subscribe(GROUP, b"u" * 16, unknown)
+    bus.publish(News(taken_off={(GROUP, BEN): 1}))
+    for heard in (stranger, unknown, gone):
+        assert bus.hearers(GROUP, heard) is None
+    assert bus.hearers(GROUP, stays) == []
 
 
 def test_entries_too_large_to_push_are_told_by_their_head_alone() -> None:

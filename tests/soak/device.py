@@ -35,6 +35,7 @@ from coterie.wire.frames import (
     Stale,
     Subscribe,
     Subscribed,
+    Whispered,
 )
 from coterie.wire.invite import Address
 from tests.soak.ledger import BrokenPromise, Draft, Outgoing, Reader, Stretches
@@ -155,7 +156,7 @@ class Device:
                     self._has_news.set()
             case Closing():
                 self.told_closing += 1
-            case InboxGrew():
+            case InboxGrew() | Whispered():
                 pass
 
     def _take(self, entries: tuple[Entry, ...]) -> bool:

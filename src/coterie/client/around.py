@@ -53,6 +53,10 @@ class Around:
         state, until = self._present.get(name, (UNKNOWN, math.inf))
         return state if until > now else UNKNOWN
 
+    def present(self, now: float) -> dict[str, PresenceWord]:
+        """Of whom something is known, and what."""
+        return {name: state for name, (state, until) in self._present.items() if until > now}
+
     def changes_at(self, now: float) -> float:
         """When one of these answers will change by itself; infinity where none will."""
         untils = [*self._typing.values(), *(until for _, until in self._present.values())]

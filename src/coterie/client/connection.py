@@ -48,6 +48,7 @@ from coterie.wire.frames import (
     ReplyBody,
     Request,
     RequestBody,
+    Whisper,
 )
 from coterie.wire.invite import Address
 from coterie.wire.stream import encode_frame, from_server
@@ -63,6 +64,7 @@ RENEWAL_TIMEOUT_S = 60.0  # from asking for new keys to the server's yes to the 
 TICK_S = 5.0  # how often these two are looked at, and whether keys are old
 PING_AFTER_S = 30.0  # of quiet in either direction; home routers forget a stream after minutes
 PONG_WITHIN_S = 15.0  # any byte will do
+MAX_WHISPERS = 256  # unanswered, 130 bytes each: all that a person's presence takes at once
 
 
 class _State(Enum):
@@ -98,6 +100,7 @@ class Connection:
         self._out: list[bytes] = []  # frames for the next flush
         self._is_flush_due = False
         self._in_flight = InFlight()
+        self._whispers = 0  # unanswered
         self._line = asyncio.Lock()  # who must wait goes out in the order in which it asked
         self._writable = asyncio.Event()
         self._writable.set()
@@ -231,6 +234,18 @@ class Connection:
                 f"{type(reply).__name__} in answer to {type(body).__name__}, not {expected.__name__}"
             )
         return reply
+
+    def whisper(self, body: Whisper) -> None:
+        """Sends it, in no request's place, or drops it: where requests wait to be written, or too many are unanswered.
+
+        What the server makes of it nobody is told.
+        """
+        if self.is_open and self._writable.is_set() and self._whispers < MAX_WHISPERS:
+            self._whispers += 1
+            self._send(body, is_own=True).reply.add_done_callback(self._whisper_answered)
+
+    def _whisper_answered(self, answer: "asyncio.Future[ReplyBody]") -> None:
+        self._whispers -= 1
 
     async def log_in(self, device: DeviceIdentity) -> None:
         """As ``device``: one round trip. Repeated by itself after each renewal. Raises NotAuthenticated."""

@@ -18,6 +18,7 @@ from coterie.client.rooms import Rooms
 from coterie.client.seams import Seams, timeout
 from coterie.client.store import APPLICATION_ID, SCHEMA, Store
 from coterie.client.sync import Sync
+from coterie.client.whispering import Whispering
 from coterie.errors import (
     CoterieError,
     NotAuthenticated,
@@ -28,7 +29,7 @@ from coterie.errors import (
 )
 from coterie.logs import get_logger
 from coterie.mls import DEFAULT_SUITE
-from coterie.wire.frames import RequestBody
+from coterie.wire.frames import RequestBody, Whisper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +88,8 @@ class Running:
             on_failed=self._sync_failed,
             on_caught_up=self._caught_up,
         )
+        self.whispering = Whispering(self.rooms, self.account.name, seams.clock, self._whisper)
+        self.sync.on_whisper = self.whispering.heard
         self.link = Link(
             self.account.address,
             self.account.fingerprint,
@@ -115,6 +118,7 @@ class Running:
             if kind is None:
                 await self._drain()
         finally:
+            self.whispering.close()
             self._tidying.cancel()
             await self.sync.close()
             await self.link.close()
@@ -189,6 +193,7 @@ class Running:
         return self.rooms.has_posts or self.sync.is_asking
 
     def _stepped(self) -> None:
+        self.whispering.stepped()
         if self._drained is not None and not self._drained.done() and not self._is_busy:
             self._drained.set_result(None)
 
@@ -212,10 +217,16 @@ class Running:
         if self._failures > 0:
             self.on_notice("connected again")
         self._failures, self._told = 0, ""
+        self.whispering.connected()
         self.on_connection()
+
+    def _whisper(self, body: Whisper) -> None:
+        if self.link.connection is not None:
+            self.link.connection.whisper(body)
 
     def _disconnected(self, error: CoterieError) -> None:
         self.sync.stop()
+        self.whispering.disconnected()
         self._failures += 1
         self._problem = problem = self._sync_problem or error
         self._tell_waiters()

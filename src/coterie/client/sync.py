@@ -31,6 +31,7 @@ from coterie.wire.frames import (
     KeyPackageCount,
     ListChange,
     LogGrew,
+    Whispered,
 )
 
 log = get_logger()
@@ -71,6 +72,7 @@ class Sync:
         self._notice = notice
         self._on_failed = on_failed
         self._on_caught_up = on_caught_up
+        self.on_whisper: Callable[[Whispered], object] = lambda whisper: None
         self.succession = Succession(store, account, rooms, key_packages, clock.now)
         self._inbox = Inbox(store, account, rooms, key_packages, self.succession, notice)
         self._connection: Connection | None = None
@@ -106,6 +108,8 @@ class Sync:
                     self._rejoiners[group_id].pushed(body)
             case InboxGrew():
                 self._look.set()
+            case Whispered():
+                self.on_whisper(body)
             case Closing():
                 pass  # the connection ends by itself, and the link makes the next
 

@@ -18,6 +18,9 @@ class Listener(Protocol):
     def inbox_grew(self, frame: bytes) -> None:
         """Likewise."""
 
+    def whispered(self, frame: bytes) -> None:
+        """Sends the frame behind all others, or drops it where the device does not keep up; that is never told."""
+
     def revoked(self) -> None:
         """The device is none of its account's any more."""
 
@@ -62,6 +65,18 @@ class Bus:
         listeners.pop(listener, None)
         if not listeners:
             self._groups.pop(group_id, None)
+
+    def hearers(self, group_id: bytes, listener: Listener) -> list[Listener] | None:
+        """Who else listens to the group, other connections of that device aside. None where the listener does not."""
+        listeners = self._groups.get(group_id, {})
+        own = listeners.get(listener)
+        if own is None or not own.is_confirmed:
+            return None
+        return [
+            other
+            for other, subscription in listeners.items()
+            if subscription.is_confirmed and subscription.device != own.device
+        ]
 
     def log_in(self, device: bytes, listener: Listener) -> None:
         """The listener is this device, and hears of its inbox and of its revocation."""

@@ -27,6 +27,7 @@ class Limits:
     request_bytes_per_account: int = 64 * 2**20  # of them; never above half of what others left
     requests_per_second: float = 300.0  # of one device; 128 KiB of answers count as one
     posts_per_second: float = 100.0  # of one device, once the burst is used up
+    whispers_per_second: float = 100.0  # of one device, each once for each who hears it
     bytes_per_day: int = 2**30  # that one account may post and upload: a disk outlasts a bad day
     rooms_per_day: int = 200  # that one account may make: it can list others in them
     members: int = 10_000  # devices on one group's list: each post is pushed to all of them
@@ -54,6 +55,7 @@ GARBAGE_THRESHOLDS = (25_000, 2, 2)  # objects: twice what 1,000 posts under way
 LARGEST_ANSWER = 16 * 2**20  # bytes: a Welcome, and room; as many are counted while it is made
 ANSWERS_PER_ACCOUNT = 64 * 2**20  # bytes of large answers that are made, or lie unread
 WRITE_BUFFER = 256 * 2**10  # bytes that a slow reader may leave lying before pushes are dropped
+WHISPER_BUFFER = 16 * 2**10  # bytes that may lie there before whispers are, long before that
 MAX_BUCKETS = 100_000  # keys of one quota that are remembered, 150 bytes each
 SPARE_FILES = 64  # of those that the system allows: for the database, the log and what else is open
 CLOSE_TIMEOUT_S = 2.5  # for answers under way and last bytes when the server stops

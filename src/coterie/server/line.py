@@ -49,7 +49,8 @@ class Line:
         self._writable.set()
         self._unsent = 0  # bytes that lay in the transport at the last look
         self._out: list[bytes] = []  # frames for the next flush
-        self._queued = 0  # bytes of them
+        self._whispers: list[bytes] = []  # and those behind them
+        self._queued = 0  # bytes of all these
         self._is_flush_due = False
         self._missed: dict[bytes, int] = {}  # heads of groups that were not told
         self._missed_inbox = False
@@ -98,6 +99,16 @@ class Line:
             self._send(frame)
         else:
             self._missed_inbox = True
+
+    def whispered(self, frame: bytes) -> None:
+        """``bus.Listener``: never so many that anything else would have to wait, or be missed, for them."""
+        if not self._can_push():
+            return
+        if self._queued + self._transport.get_write_buffer_size() < limits.WHISPER_BUFFER:
+            self._whispers.append(frame)
+            self._queued += len(frame)
+            if not self._is_flush_due:
+                self._flush_soon()
 
     def revoked(self) -> None:
         """``bus.Listener``."""
@@ -149,8 +160,11 @@ class Line:
         self._out.append(frame)
         self._queued += len(frame)
         if not self._is_flush_due:
-            self._is_flush_due = True
-            self._house.outbox.add(self)
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        self._is_flush_due = True
+        self._house.outbox.add(self)
 
     def flush(self) -> None:
         """``outbox.Sender``."""
@@ -162,13 +176,14 @@ class Line:
 
     def _flush(self) -> None:
         if (
-            not self._out
+            not self._queued
             or self._channel is None
             or self._stage not in (Stage.OPEN, Stage.FINISHING)
         ):
             return
-        self._channel.send_data(b"".join(self._out))
+        self._channel.send_data(b"".join(self._out + self._whispers))
         self._out.clear()
+        self._whispers.clear()
         self._queued = 0
         now = self._house.clock.monotonic()
         if now - self._rekeyed_at > self._limits.rekey_after_s:

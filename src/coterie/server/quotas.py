@@ -21,6 +21,8 @@ class Quotas:
         self.handshakes = Buckets(limits.handshakes_per_second, limits.connections_per_address)
         per_s = limits.requests_per_second
         self.requests = Buckets(per_s, per_s * REQUESTS_BURST_S)
+        per_s = limits.whispers_per_second
+        self.whispers = Buckets(per_s, per_s * RATE_BURST_S)
         self._posts = Buckets(limits.posts_per_second, limits.posts_per_second * RATE_BURST_S)
         self._bytes = Buckets.over(DAY_S, limits.bytes_per_day)
         self._rooms = Buckets.over(DAY_S, limits.rooms_per_day)

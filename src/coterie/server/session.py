@@ -19,13 +19,13 @@ from coterie.errors import (
 from coterie.logs import get_logger, is_debugging, short
 from coterie.server.attempts import network_of
 from coterie.server.database import DiskFull
-from coterie.server.delivery import PostAnswer
+from coterie.server.delivery import NOT_MEMBER, PostAnswer
 from coterie.server.house import Connected, House
 from coterie.server.passwords import Passwords
 from coterie.server.store import PostJob
 from coterie.server.writing import Transaction
 from coterie.wire import frames as f
-from coterie.wire import limits
+from coterie.wire import limits, stream
 from coterie.wire.signed import (
     device_login_input,
     open_certificate,
@@ -65,6 +65,7 @@ _DEVICE = (
     f.FetchGroups,
     f.FetchInbox,
     f.CreateInvite,
+    f.Whisper,
 )
 ALLOWED: MappingProxyType[State, tuple[type, ...]] = MappingProxyType(
     {
@@ -231,6 +232,8 @@ class Session:
                 return await self._fetch_inbox(after)
             case f.CreateInvite(token, uses, lifetime_s):
                 return await self._do(lambda t: t.accounts.create_invite(token, uses, lifetime_s))
+            case f.Whisper():
+                return self._whisper(body)
             case _:
                 assert_never(body)
 
@@ -344,6 +347,22 @@ class Session:
             house.bus.unsubscribe(group_id, self._listener)
             self._groups.discard(group_id)
         return answer
+
+    def _whisper(self, body: f.Whisper) -> f.ReplyBody:
+        """Passed on now, or never. Whoever is not on the list any more is not subscribed any more."""
+        house, now = self._house, self._house.clock.monotonic()
+        hearers = house.bus.hearers(body.group, self._listener)
+        if hearers is None:
+            return NOT_MEMBER
+        if len(hearers) >= limits.MAX_HEARERS:
+            return f.Failed(f.Code.TOO_LARGE, "nobody whispers in a group of so many devices")
+        if wait_s := house.quotas.whispers.spend(self.device, max(len(hearers), 1), now=now):
+            return f.Failed(f.Code.WAIT, "too many whispers", wait_s=wait_s)
+        if hearers:
+            frame = stream.encode_frame(f.Event(f.Whispered(body.group, body.sealed)))
+            for hearer in hearers:
+                hearer.whispered(frame)
+        return f.Done()
 
     async def _fetch_inbox(self, after: int) -> f.ReplyBody:
         house, device = self._house, self.device

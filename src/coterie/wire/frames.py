@@ -22,6 +22,9 @@ MessageId = Annotated[
 Chain = Annotated[bytes, Meta(min_length=limits.CHAIN_SIZE, max_length=limits.CHAIN_SIZE)]
 Token = Annotated[bytes, Meta(min_length=limits.TOKEN_SIZE, max_length=limits.TOKEN_SIZE)]
 Key32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Sealed = Annotated[
+    bytes, Meta(min_length=limits.WHISPER_SIZE, max_length=limits.WHISPER_SIZE)
+]  # typing or presence
 Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=limits.MAX_NAME)]
 Small = Annotated[bytes, Meta(max_length=4096)]  # OPAQUE messages, certificates
@@ -281,6 +284,17 @@ class CreateInvite(_Frame, frozen=True):
     lifetime_s: Annotated[int, Meta(ge=60, le=400 * 86400)]
 
 
+class Whisper(_Frame, frozen=True):
+    """Something fleeting for whoever else hears the group now: PROTOCOL.md section 2, "Fleeting things".
+
+    It is kept nowhere, and dropped where a reader is slow. Answered at once, by ``Done`` whether or not anybody heard
+    it, or refused: NOT_MEMBER where this connection is not subscribed to the group, TOO_LARGE, WAIT.
+    """
+
+    group: GroupId
+    sealed: Sealed
+
+
 RequestBody = (
     Hello
     | RegisterStart
@@ -302,6 +316,7 @@ RequestBody = (
     | FetchGroups
     | FetchInbox
     | CreateInvite
+    | Whisper
 )
 
 
@@ -480,7 +495,14 @@ class Closing(_Frame, frozen=True):
     reconnect_after_s: float = 1.0
 
 
-EventBody = LogGrew | InboxGrew | Closing
+class Whispered(_Frame, frozen=True):
+    """Another device of a subscribed group whispered. Which one stands inside, for who can open it."""
+
+    group: GroupId
+    sealed: Sealed
+
+
+EventBody = LogGrew | InboxGrew | Closing | Whispered
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):

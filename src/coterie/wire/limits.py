@@ -18,6 +18,7 @@ MAX_REMOVES = 1_000  # devices that one list change may take off: 8 ms of the on
 MAX_KEEPERS = 1_000  # accounts that one list change may make keepers, or no keepers any more
 MAX_GROUPS = 20_000  # lines of one answer: a stranger may list a device in groups of his own
 MAX_DEVICES = 50  # devices of one account
+MAX_HEARERS = 250  # devices of a group in which anybody whispers: what one says, all are pushed
 MAX_NAME = 63  # characters of an account's name in a frame: in UTF-8 its length fits one byte
 
 MESSAGE_ID_SIZE = 16  # bytes
@@ -25,3 +26,4 @@ GROUP_ID_SIZE = 16  # bytes, chosen at random by who creates the group
 DEVICE_ID_SIZE = 16  # bytes, chosen at random by the device
 TOKEN_SIZE = 16  # bytes of an operator's invite token
 CHAIN_SIZE = 32  # bytes, SHA-256
+WHISPER_SIZE = 92  # bytes, always: typing and presence look alike
