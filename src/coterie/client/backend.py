@@ -1,11 +1,12 @@
 """A profile, opened in this process, or reached in the one that has it open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from coterie.client import api
+from coterie.client.closing import closing_quietly
 from coterie.client.local import Remote, is_served, serving
 from coterie.client.profile import Passphrase, Profile, ProfileInUse
 from coterie.client.running import Running, open_store
@@ -13,10 +14,6 @@ from coterie.client.seams import Seams
 from coterie.client.service import Service
 from coterie.client.store import Store
 from coterie.client.transport import real_seams
-from coterie.errors import StorageError
-from coterie.logs import get_logger
-
-log = get_logger()
 
 HAND_OVER_S = 10.0  # an ending process has no socket any more, and the lock until all is closed
 RETRY_AFTER_S = 0.05
@@ -35,11 +32,17 @@ async def open_backend(
         yield found
         return
     with found as profile, closing_quietly(open_store(profile)) as store:
-        custody = profile.custody.sentence
-        async with Running(store, folder, custody, seams or real_seams()) as running:
-            service = Service(running)
-            async with serving(service, profile.socket_path):
-                yield service
+        async with serve_profile(profile, store, seams or real_seams()) as service:
+            yield service
+
+
+@asynccontextmanager
+async def serve_profile(profile: Profile, store: Store, seams: Seams) -> AsyncIterator[Service]:
+    """What answers for a profile that this process holds; the user's other ones too."""
+    async with Running(store, profile.folder, profile.custody.sentence, seams) as running:
+        service = Service(running)
+        async with serving(service, profile.socket_path):
+            yield service
 
 
 async def _find(
@@ -56,15 +59,3 @@ async def _find(
             if asyncio.get_running_loop().time() > deadline:
                 raise
         await asyncio.sleep(RETRY_AFTER_S)
-
-
-@contextmanager
-def closing_quietly(store: Store) -> Iterator[Store]:
-    """Closes it in the end. What was done is done, so a disk that is full by then is told to the log alone."""
-    try:
-        yield store
-    finally:
-        try:
-            store.close()
-        except StorageError as error:
-            log.warning("not-tidied", error=str(error))
