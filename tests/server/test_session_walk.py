@@ -22,7 +22,7 @@ from coterie.server.limits import Limits
 from coterie.server.session import ALLOWED, State
 from coterie.wire import chain
 from coterie.wire import frames as f
-from coterie.wire.limits import MAX_MESSAGE_BODY
+from coterie.wire.limits import MAX_MESSAGE_BODY, WHISPER_SIZE
 from tests.fakes import FakeClock, InlineThreads
 from tests.server.people import Device, Person
 from tests.server.test_session import HASH, PASSWORD, Client
@@ -50,6 +50,7 @@ REPLIES: MappingProxyType[type, tuple[type, ...]] = MappingProxyType(
         f.FetchGroups: (f.Groups,),
         f.FetchInbox: (f.Inbox,),
         f.CreateInvite: (f.Done,),
+        f.Whisper: (f.Done,),
     }
 )
 AFTER = MappingProxyType(  # the state that a right answer leads to; others leave it
@@ -243,6 +244,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     asked(f.FetchGroups),
     asked(f.FetchInbox, counts),
     asked(f.CreateInvite, st.sampled_from(TOKENS), st.integers(1, 3), st.just(60)),
+    asked(f.Whisper, groups, st.just(bytes(WHISPER_SIZE))),
 )
 walks = st.lists(
     st.tuples(st.integers(0, CONNECTIONS - 1), st.sampled_from([0.0, 1.0, 3600.0]), steps),
