@@ -17,6 +17,8 @@ from coterie.ui.fuzzy import ranked
 
 T = TypeVar("T")
 
+MOST_SHOWN = 200  # lines of a list: what is sought further down is found by another letter
+
 _CSS = """
 {name} {{
     align: center middle;
@@ -33,23 +35,35 @@ _CSS = """
     & Input {{ border: none; height: 1; padding: 0; background: $surface; }}
     & VerticalScroll {{ height: auto; max-height: 100%; }}
     & .hint {{ color: $text-muted; }}
+    & .problem {{ color: $text-error; text-style: bold; }}
 }}
 """
 
 
+def dialog_css(name: str) -> str:
+    """How a screen of that class looks, with one ``.dialog`` in it."""
+    return _CSS.format(name=name)
+
+
+def plain(text: str) -> Text:
+    """As a title: in a string Textual reads markup, and room names are others' words."""
+    return Text(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Pick(Generic[T]):
-    """A line to pick: ``name`` is what is typed for it, ``hint`` stands behind."""
+    """A line to pick: ``name`` is what is typed for it, ``mark`` stands before it, ``hint`` behind."""
 
     value: T
     name: str
     hint: str = ""
+    mark: str = ""
 
 
 class Picker(ModalScreen[T | None], Generic[T]):
     """One of many, by a few letters: the switcher, the palette, the members."""
 
-    DEFAULT_CSS = _CSS.format(name="Picker")
+    DEFAULT_CSS = dialog_css("Picker")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", priority=True),
         Binding("up", "move(-1)", "Up", priority=True, show=False),
@@ -63,7 +77,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = _plain(self._title)
+            dialog.border_title = plain(self._title)
             yield Input(placeholder="type a few letters", compact=True)
             yield OptionList(compact=True)
 
@@ -93,27 +107,22 @@ class Picker(ModalScreen[T | None], Generic[T]):
             options.highlighted = ((options.highlighted or 0) + step) % len(self._shown)
 
     def _show(self, typed: str) -> None:
-        self._shown = ranked(typed, self._picks, lambda pick: pick.name)
+        self._shown = ranked(typed, self._picks, lambda pick: pick.name)[:MOST_SHOWN]
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(Option(_line(pick)) for pick in self._shown)
         options.highlighted = 0 if self._shown else None
 
 
-def _plain(text: str) -> Text:
-    """As a title: in a string Textual reads markup, and room names are others' words."""
-    return Text(text)
-
-
 def _line(pick: Pick[T]) -> Content:
-    name = Content(pick.name)
+    name = Content(f"{pick.mark} {pick.name}" if pick.mark else pick.name)
     return Content.assemble(name, ("  " + pick.hint, "$text-muted")) if pick.hint else name
 
 
 class Reader(ModalScreen[None]):
     """Something to read."""
 
-    DEFAULT_CSS = _CSS.format(name="Reader")
+    DEFAULT_CSS = dialog_css("Reader")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "dismiss(None)", "Back", priority=True),
     ]
@@ -124,7 +133,7 @@ class Reader(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = _plain(self._title)
+            dialog.border_title = plain(self._title)
             dialog.border_subtitle = "↑↓ read · Esc back"
             with VerticalScroll():
                 yield Static(self._text, markup=False)
@@ -133,7 +142,7 @@ class Reader(ModalScreen[None]):
 class Confirm(ModalScreen[bool]):
     """A question whose answer matters: y or n, and n for whoever goes back."""
 
-    DEFAULT_CSS = _CSS.format(name="Confirm")
+    DEFAULT_CSS = dialog_css("Confirm")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss(True)", "Yes", priority=True),
         Binding("n,escape", "dismiss(False)", "No", priority=True),
@@ -145,7 +154,7 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = _plain(self._title)
-            dialog.border_subtitle = _plain(self._answers)
+            dialog.border_title = plain(self._title)
+            dialog.border_subtitle = plain(self._answers)
             with VerticalScroll():
                 yield Static(self._text, markup=False)
