@@ -172,7 +172,7 @@ class FakeEngine(Engine):
         """Leaves those of the tests alone."""
 
     def open_backend(
-        self, folder: Path, passphrase: Callable[[], Secret]
+        self, folder: Path, passphrase: Callable[[], Secret], *, is_for_screen: bool = False
     ) -> AbstractAsyncContextManager[api.Backend]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[api.Backend]:

@@ -1,5 +1,6 @@
 """One request from a command to the client, and its result."""
 
+import gc
 from typing import TYPE_CHECKING, TypeVar
 
 from coterie.cli.invocation import Invocation
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+STARTED_S = 1.0  # most commands have ended by then
+
 
 def call(invocation: Invocation, request: "Request", expected: type[T]) -> T:
     """The answer to ``request``. Raises what ``Backend.call`` does."""
@@ -23,18 +26,36 @@ def call(invocation: Invocation, request: "Request", expected: type[T]) -> T:
     return with_backend(invocation, ask)
 
 
-def with_backend(invocation: Invocation, use: "Callable[[Backend], Coroutine[None, None, T]]") -> T:
+def with_backend(
+    invocation: Invocation,
+    use: "Callable[[Backend], Coroutine[None, None, T]]",
+    *,
+    is_for_screen: bool = False,
+) -> T:
     """What ``use`` returns, while the profile is open."""
     import asyncio
 
     async def run() -> T:
-        opened = invocation.engine.open_backend(invocation.profile, lambda: passphrase(invocation))
+        asyncio.get_running_loop().call_later(STARTED_S, _collect_garbage)
+        opened = invocation.engine.open_backend(
+            invocation.profile, lambda: passphrase(invocation), is_for_screen=is_for_screen
+        )
         async with opened as backend:
             return await use(backend)
 
     invocation.engine.configure_logs(is_debug=invocation.is_debug)
     invocation.start_key_log()
-    return asyncio.run(run())
+    gc.disable()  # nearly all that a start makes stays: to look through it again and again is a sixth of its time
+    try:
+        return asyncio.run(run())
+    finally:
+        gc.enable()
+
+
+def _collect_garbage() -> None:
+    """From now on, and not in what is there."""
+    gc.freeze()
+    gc.enable()
 
 
 async def answer(backend: "Backend", request: "Request", expected: type[T]) -> T:

@@ -60,7 +60,7 @@ def command(invocation: Invocation, room: str | None, plain: bool, theme: str) -
         with held_logs():
             await run_chat(backend, room, theme)
 
-    with_backend(invocation, show)
+    with_backend(invocation, show, is_for_screen=True)
 
 
 def _talk_in_lines(invocation: Invocation, room: str | None) -> None:

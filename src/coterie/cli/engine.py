@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from coterie.client.enrolment import Stage
     from coterie.client.joining import JoinedAccount
     from coterie.client.key_log import KeyLogFile
+    from coterie.client.seams import Seams
     from coterie.secret import Secret
     from coterie.wire.invite import Address, Invite
 
@@ -44,26 +45,41 @@ class Engine:
         self.key_log = KeyLogFile(path)
 
     def open_backend(
-        self, folder: "Path", passphrase: "Passphrase"
+        self, folder: "Path", passphrase: "Passphrase", *, is_for_screen: bool = False
     ) -> "AbstractAsyncContextManager[Backend]":
-        """The profile, opened here or by the process that holds it. Raises InvalidInput for a senseless environment."""
-        return self._open_backend(folder, passphrase)
+        """The profile, opened here or by the process that holds it. Raises InvalidInput for a senseless environment.
+
+        For a screen it is there at once, and most of the client is loaded while the screen is drawn.
+        """
+        return self._open_backend(folder, passphrase, is_for_screen=is_for_screen)
 
     @asynccontextmanager
     async def _open_backend(
-        self, folder: "Path", passphrase: "Passphrase"
+        self, folder: "Path", passphrase: "Passphrase", *, is_for_screen: bool
     ) -> "AsyncIterator[Backend]":
-        from coterie.client.backend import open_backend
-        from coterie.client.local import Remote
+        if is_for_screen:
+            from coterie.client.early import open_early
+
+            opened = open_early(folder, self._seams, passphrase=passphrase)
+        else:
+            from coterie.client.backend import open_backend
+
+            opened = open_backend(folder, passphrase=passphrase, seams=self._seams())
+        async with opened as backend:
+            if self.key_log is not None:
+                self._say_whose_keys(backend)
+            yield backend
+
+    def _seams(self) -> "Seams":
         from coterie.client.transport import real_seams
 
-        seams = real_seams(self.key_log)
-        async with open_backend(folder, passphrase=passphrase, seams=seams) as backend:
-            if self.key_log is not None and isinstance(backend, Remote):
-                output.note(
-                    "the connection is another process's, and its keys are not written here"
-                )
-            yield backend
+        return real_seams(self.key_log)
+
+    def _say_whose_keys(self, backend: "Backend") -> None:
+        from coterie.client.local import Remote
+
+        if isinstance(backend, Remote):
+            output.note("the connection is another process's, and its keys are not written here")
 
     async def join(
         self,
@@ -79,7 +95,6 @@ class Engine:
         """A new account with its first device, whose profile is ``folder``."""
         from coterie.client.custody import Custody
         from coterie.client.joining import join
-        from coterie.client.transport import real_seams
 
         return await join(
             folder,
@@ -89,12 +104,11 @@ class Engine:
             custody=Custody(custody) if custody else None,
             passphrase=passphrase,
             progress=progress,
-            seams=real_seams(self.key_log),
+            seams=self._seams(),
         )
 
     async def reach(self, folder: "Path", address: "Address", passphrase: "Passphrase") -> str:
         """Changes where the profile finds its server, once it was found there; the account's name."""
         from coterie.client.reaching import reach
-        from coterie.client.transport import real_seams
 
-        return await reach(folder, address, real_seams(self.key_log), passphrase=passphrase)
+        return await reach(folder, address, self._seams(), passphrase=passphrase)
