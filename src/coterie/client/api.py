@@ -14,6 +14,7 @@ RoomRef = Annotated[
 
 
 MessageRef = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]  # ``Message.ref``
+Number = Annotated[int, Meta(ge=0, le=2**53)]  # ``Message.number``
 
 PinWord = Literal["self", "compared", "invited", "met", "believed", "changed", "unknown"]
 AttentionWord = Literal["all", "mentions", "nothing"]
@@ -175,9 +176,9 @@ class GetPage(_Struct, frozen=True):
 
     room: RoomRef
     limit: Annotated[int, Meta(ge=1, le=1_000)] = 200
-    before: int | None = None
-    after: int | None = None
-    around: int | None = None
+    before: Number | None = None
+    after: Number | None = None
+    around: Number | None = None
     thread: MessageRef | None = None  # only this message and those of the thread that hangs from it
 
 
@@ -186,7 +187,7 @@ class Search(_Struct, frozen=True):
 
     query: str
     room: RoomRef | None = None  # None: all rooms
-    before: int | None = None  # a number: what is older
+    before: Number | None = None  # a number: what is older
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
@@ -203,7 +204,7 @@ class MarkRead(_Struct, frozen=True):
     """The person has seen the room up to this number, or wants it unread behind it. Answered by ``Room``."""
 
     room: RoomRef
-    to: int | None = None  # None: all
+    to: Number | None = None  # None: all
 
 
 class GetDraft(_Struct, frozen=True):
@@ -268,15 +269,20 @@ class Acknowledge(_Struct, frozen=True):
     name: str | None = None
 
 
-RoomRequest = (
-    ListMembers
-    | AddMembers
+RoomChange = (  # answered by ``Room``
+    AddMembers
     | RemoveMember
     | LeaveRoom
     | SetAdmin
+    | ChangeRoom
     | RenewRoom
     | FollowRoom
-    | ChangeRoom
+    | MarkRead
+    | SetAttention
+)
+RoomRequest = (
+    RoomChange
+    | ListMembers
     | SendText
     | EditMessage
     | DeleteMessage
@@ -284,10 +290,8 @@ RoomRequest = (
     | Resend
     | Discard
     | GetPage
-    | MarkRead
     | GetDraft
     | SetDraft
-    | SetAttention
     | SayTyping
 )
 StreamRequest = ReadRoom | Watch
