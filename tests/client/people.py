@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import TypeVar
 
 from coterie import identity
+from coterie.client import direct, outbox, position, room_state
 from coterie.client import log as logs
-from coterie.client import outbox, position, room_state
 from coterie.client.happening import Event, Happening, Line, Said
 from coterie.client.intent import Change, Intent, Newcomer, Say, Sealed
 from coterie.client.log import GroupLog, Step
@@ -394,6 +394,18 @@ def extensions_of(state: RoomState) -> tuple[Extension, ...]:
 def new_state(*admins: Device, room_id: bytes = b"R" * 16, name: str = "ops") -> RoomState:
     keys = tuple(dict.fromkeys(admin.account_key for admin in admins))
     return RoomState(room_state.RULES_VERSION, room_id, name, "", keys)
+
+
+def direct_room(
+    one: Device | None = None, other: Device | None = None, group_id: bytes = b"G" * 16
+) -> tuple["Room", list["Reader"]]:
+    """The direct messages of two, alice and bobb unless others are given, which the first has begun."""
+    one, other = one or new_device("alice"), other or new_device("bobb")
+    room = Room(group_id=group_id)
+    reader = room.create(one, direct.new_state(one.account_key, other.account_key))
+    reader.want(Change(adds=(room.newcomer(other),)))
+    room.settle()
+    return room, [reader, room.readers[other.id]]
 
 
 def new_room(*names: str, suite: int = FAST, admins: int = 1) -> tuple[Room, list[Reader]]:

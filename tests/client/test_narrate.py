@@ -8,7 +8,7 @@ import pytest
 from coterie.client.happening import Event
 from coterie.client.intent import Change, Leave
 from coterie.client.room_state import Settings
-from tests.client.people import Reader, Room, new_device, new_room, room_of
+from tests.client.people import Reader, Room, direct_room, new_device, new_room, room_of
 
 
 def lines_of(
@@ -83,10 +83,10 @@ def test_device_that_leaves_while_its_account_stays_is_a_line_with_its_id() -> N
     [
         ({"name": "dev"}, "alice named the room dev"),
         ({"topic": "lunch"}, "alice set the topic to: lunch"),
-        ({"settings": Settings(members_may_add=True)}, "alice changed the settings"),
+        ({"settings": Settings(members_may_add=True)}, "alice let all members add people"),
         (
             {"admins": (new_device("bobb").account_key, new_device("alice").account_key)},
-            "alice changed who the admins are",
+            "alice made bobb an admin",
         ),
     ],
     ids=["name", "topic", "settings", "admins"],
@@ -108,6 +108,29 @@ def test_several_changes_of_the_room_are_lines_each() -> None:
     assert alice.lines[-1][1] == "alice removed the topic"
 
 
+def test_each_admin_who_comes_or_goes_is_a_line() -> None:
+    keys = {name: new_device(name).account_key for name in ("alice", "bobb", "carol")}
+    lines, room = lines_of(state(admins=tuple(keys.values())), "carol")
+    assert [text for _, text in lines] == ["alice made bobb an admin", "alice made carol an admin"]
+    alice = room.readers[new_device("alice").id]
+    kept = msgspec.structs.replace(alice.state, admins=(keys["alice"],))
+    alice.want(Change(removes=("carol",), room_state=kept))
+    alice.post()
+    alice.catch_up()
+    assert [text for _, text in alice.lines[2:]] == [
+        "alice removed carol",
+        "alice made bobb a member who is no longer an admin",
+    ]
+
+
+def test_admin_who_steps_down_is_said_to() -> None:
+    room, (alice, bobb) = new_room("alice", "bobb", admins=2)
+    rest = msgspec.structs.replace(alice.state, admins=(bobb.device.account_key,))
+    alice.want(Change(room_state=rest))
+    room.settle()
+    assert bobb.lines == [(Event.CHANGED, "alice is no longer an admin")]
+
+
 def test_who_leaves_is_said_to_leave_whoever_commits_it() -> None:
     room, (alice, bobb, carol) = new_room("alice", "bobb", "carol")
     bobb.want(Leave())
@@ -123,6 +146,12 @@ def test_who_leaves_is_said_to_leave_whoever_commits_it() -> None:
         (Event.LEAVING, "you asked to leave; the others complete it"),
         (Event.REMOVED, "you left"),
     ]
+
+
+def test_direct_messages_begin_with_one_line_on_the_other_side() -> None:
+    _, (alice, bobb) = direct_room()
+    assert alice.lines == []
+    assert bobb.lines == [(Event.JOINED, "these are the direct messages of alice and bobb")]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie import identity
-from coterie.client import room_state
-from coterie.client.happening import Event
-from coterie.client.intent import Change
+from coterie.client import room_state, successor
+from coterie.client.happening import Dropped, Event
+from coterie.client.intent import Change, Leave
 from coterie.client.log import Halt
 from coterie.client.room_policy import (
     MAX_ADDS,
@@ -50,8 +50,8 @@ from tests.client.people import (
     LIFETIME,
     Device,
     Reader,
-    Room,
     added,
+    direct_room,
     extensions_of,
     new_device,
     new_room,
@@ -169,7 +169,7 @@ def test_admin_that_was_demoted_is_a_member_like_others() -> None:
     room, (alice, bobb, carol) = new_room("alice", "bobb", "carol", admins=2)
     alice.want(Change(room_state=msgspec.structs.replace(alice.state, admins=(key_of("alice"),))))
     room.settle()
-    assert carol.lines == [(Event.CHANGED, "alice changed who the admins are")]
+    assert carol.lines == [(Event.CHANGED, "alice made bobb a member who is no longer an admin")]
     carol.read(bobb.append_commit([Remove(0)]))
     assert carol.events[-1] is Event.DEAD
 
@@ -418,39 +418,87 @@ def test_direct_message_is_a_room_of_two_admins() -> None:
 
 
 def test_third_account_cannot_be_added_to_a_direct_message() -> None:
-    one, other = new_device("alice"), new_device("bobb")
-    room = Room()
-    alice = room.create(one, direct_state(one, other))
-    alice.want(Change(adds=(room.newcomer(other),)))
-    room.settle()
-    bobb = room.readers[other.id]
+    _, (alice, bobb) = direct_room()
     assert bobb.names == ["alice", "bobb"]
     bobb.read(alice.append_commit([added(new_device("carol"))]))
     assert "direct-room: a third account" in bobb.lines[-1][1]
 
 
+def test_second_name_with_the_key_of_one_of_the_two_is_a_third_account() -> None:
+    """People see names: bobb would hear somebody else in what he reads as alice's direct messages."""
+    _, (alice, bobb) = direct_room()
+    bobb.read(alice.append_commit([added(new_device("root", alice.device.account, number=2))]))
+    assert "direct-room: a third account" in bobb.lines[-1][1]
+
+
 def test_another_device_of_one_of_the_two_can_be_added_to_a_direct_message() -> None:
-    one, other = new_device("alice"), new_device("bobb")
-    room = Room()
-    alice = room.create(one, direct_state(one, other))
-    alice.want(Change(adds=(room.newcomer(other),)))
-    room.settle()
-    bobb = room.readers[other.id]
-    bobb.read(alice.append_commit([added(new_device("alice", one.account, number=2))]))
+    _, (alice, bobb) = direct_room()
+    bobb.read(alice.append_commit([added(new_device("alice", alice.device.account, number=2))]))
     assert len(list(bobb.group.members())) == 3
 
 
 def test_neither_of_the_two_can_be_made_no_admin() -> None:
-    one, other = new_device("alice"), new_device("bobb")
-    room = Room()
-    alice = room.create(one, direct_state(one, other))
-    alice.want(Change(adds=(room.newcomer(other),)))
-    room.settle()
-    bobb = room.readers[other.id]
-    state = msgspec.structs.replace(alice.state, admins=(one.account_key,))
+    _, (alice, bobb) = direct_room()
+    admins, mine = bobb.state.admins, alice.device.account_key
+    state = msgspec.structs.replace(alice.state, admins=(mine,))
     bobb.read(alice.append_commit([GroupContextExtensions(extensions_of(state))]))
     assert bobb.events[-1] is Event.DEAD
-    assert room_state_of(bobb.group).admins == (one.account_key, other.account_key)
+    assert room_state_of(bobb.group).admins == admins
+
+
+def test_neither_of_the_two_can_be_removed_from_direct_messages() -> None:
+    """They could never come together again in the room with that id."""
+    _, (alice, bobb) = direct_room()
+    bobb.read(alice.append_commit([Remove(bobb.group.own_leaf_index)]))
+    assert "direct-room: neither of the two can be removed" in bobb.lines[-1][1]
+    assert bobb.names == ["alice", "bobb"]
+
+
+def test_neither_of_the_two_leaves_direct_messages() -> None:
+    _, (alice, bobb) = direct_room()
+    message_id, body = alice.propose(Remove(alice.group.own_leaf_index))
+    bobb.read(alice.append(Kind.PROPOSAL, body, message_id))
+    assert "direct-room: neither of the two leaves" in bobb.lines[-1][1]
+    assert not bobb.group.standing
+    bobb.want(Leave())
+    bobb.seal()
+    assert bobb.told(Dropped)[-1].reason == "nobody leaves direct messages"
+
+
+def test_one_of_several_devices_leaves_direct_messages() -> None:
+    room, (alice, bobb) = direct_room()
+    phone = new_device("alice", alice.device.account, number=2)
+    alice.want(Change(adds=(room.newcomer(phone),)))
+    room.settle()
+    alice.want(Leave())
+    room.settle()
+    bobb.want(Change())
+    room.settle()
+    assert alice.log.halt is Halt.REMOVED
+    assert bobb.names == ["alice", "bobb"]
+
+
+def test_direct_messages_have_no_successor() -> None:
+    """The id of a group says whether it stays: of two that disagree about the first successor nothing comes."""
+    room, (alice, bobb) = direct_room()
+    message_id = alice.new_id()
+    body = successor.encode(alice.group, b"N" * 16, alice.here(message_id))
+    bobb.read(alice.append(Kind.SUCCESSOR, body, message_id))
+    assert "direct-room: it has no successors" in bobb.lines[-1][1]
+    assert not bobb.log.successor
+    bobb.say(b"on we go")
+    room.settle()
+    assert alice.texts == []  # whoever went by hand past the rules reads no further
+    assert bobb.log.cursor == len(room.entries)
+
+
+def test_nobody_else_makes_a_room_with_the_id_of_two_others() -> None:
+    alice, bobb, carol = new_device("alice"), new_device("bobb"), new_device("carol")
+    for admins in ((alice, bobb), (carol, bobb), (carol,)):
+        state = direct_state(*admins, of=(alice, bobb))
+        with pytest.raises(RuleViolation) as caught:
+            check_joined(group_of(extensions_of(state), carol))
+        assert caught.value.rule in ("no-admin", "direct-room")
 
 
 # --- rejoins -----------------------------------------------------------------------------------

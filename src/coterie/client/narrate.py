@@ -2,7 +2,7 @@
 
 from coterie.client.delivery_list import newcomers
 from coterie.client.happening import Event, Line
-from coterie.client.room_policy import leaf_identity, room_state_of
+from coterie.client.room_policy import accounts_of, is_direct, leaf_identity, room_state_of
 from coterie.client.room_state import RoomState
 from coterie.errors import LocalProtocolError
 from coterie.mls import Group, ProposalReceived
@@ -16,8 +16,10 @@ def entries(count: int) -> str:
 
 def joined(group: Group) -> str:
     """The first line of a room that we were added to."""
-    names = sorted(_devices(group))
-    return f"you are in #{room_state_of(group).name} with {_list(names)}"
+    names, state = sorted(_devices(group)), room_state_of(group)
+    if is_direct(state):  # only the two of us hear each other here
+        return f"these are the direct messages of {_list(names)}"
+    return f"you are in #{state.name} with {_list(names)}"
 
 
 def proposal(received: ProposalReceived) -> str:
@@ -37,8 +39,10 @@ def changes(before: Group, after: Group, entry: Entry, author: str) -> list[Line
         lines.append(Line(entry.seq, entry.message_id, event, text))
 
     old, new, came = _devices(before), _devices(after), newcomers(before, after)
+    state, state_then = room_state_of(after), room_state_of(before)
     for name in sorted(new.keys() - old.keys()):
-        tell(Event.ADDED, f"{author} added {name}")
+        if not is_direct(state):  # where whoever begins them adds the other
+            tell(Event.ADDED, f"{author} added {name}")
     for name in sorted(old.keys() - new.keys()):
         tell(
             Event.REMOVED,
@@ -53,23 +57,34 @@ def changes(before: Group, after: Group, entry: Entry, author: str) -> list[Line
             tell(Event.DEVICE, f"{author} added {name}'s device {device.hex()[:8]} anew")
         for device in sorted(old[name] - new[name]):
             tell(Event.DEVICE, f"{author} removed {name}'s device {device.hex()[:8]}")
-    state, state_then = room_state_of(after), room_state_of(before)
     if state != state_then:
-        for text in _state_changes(state_then, state):
+        for text in (*_settings_changes(state_then, state), *_admin_changes(before, after, author)):
             tell(Event.CHANGED, f"{author} {text}")
     return lines
 
 
-def _state_changes(old: RoomState, new: RoomState) -> list[str]:
+def _settings_changes(old: RoomState, new: RoomState) -> list[str]:
     told = []
     if new.name != old.name:
         told.append(f"named the room {new.name}")
     if new.topic != old.topic:
         told.append(f"set the topic to: {new.topic}" if new.topic else "removed the topic")
-    if set(new.admins) != set(old.admins):
-        told.append("changed who the admins are")
-    if new.settings != old.settings:
-        told.append("changed the settings")
+    if new.settings.members_may_add != old.settings.members_may_add:
+        who = "all members" if new.settings.members_may_add else "admins alone"
+        told.append(f"let {who} add people")
+    return told
+
+
+def _admin_changes(before: Group, after: Group, author: str) -> list[str]:
+    """A clause for each account. Of who is gone with the same commit its removal says enough."""
+    old, new = set(room_state_of(before).admins), set(room_state_of(after).admins)
+    told = []
+    for name, key in sorted(accounts_of(after)):
+        if key in new - old:
+            told.append(f"made {name} an admin")
+        elif key in old - new:
+            made = "is" if name == author else f"made {name} a member who is"
+            told.append(f"{made} no longer an admin")
     return told
 
 

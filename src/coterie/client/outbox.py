@@ -17,7 +17,7 @@ from coterie.client.intent import Change, Intent, Leave, Outgoing, Say, Sealed, 
 from coterie.client.log import GroupLog
 from coterie.client.position import EXTENSION_TYPE as POSITION_EXTENSION
 from coterie.client.position import Position
-from coterie.client.room_policy import committable, leaf_identity, room_state_of
+from coterie.client.room_policy import committable, is_direct, leaf_identity, room_state_of
 from coterie.errors import InvalidInput, RemoteProtocolError
 from coterie.mls import (
     Add,
@@ -140,6 +140,9 @@ def _leave_in_vain(log: GroupLog, ticket: bytes) -> Happening | None:
     others = {
         leaf_identity(m.leaf_node).account_key for m in log.group.members() if m.leaf_index != own
     }
+    is_last = leaf_identity(log.group.own_leaf).account_key not in others
+    if is_last and is_direct(room_state_of(log.group)):
+        return Dropped(ticket, "nobody leaves direct messages")
     if not others & set(room_state_of(log.group).admins):
         return Dropped(ticket, "you are the only admin here: make somebody else one first")
     return None

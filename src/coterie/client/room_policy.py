@@ -37,7 +37,7 @@ from coterie.mls.psk import PreSharedKeyId
 from coterie.secret import Secret
 
 MAX_ADDS = 100  # in one commit: PROTOCOL.md section 2, "Races and starvation"
-ROOM_ID_SIZE = 16  # bytes, random; a direct message's has 32
+ROOM_ID_SIZE = 16  # bytes, random; that of direct messages has 32
 KNOWN_EXTENSIONS = (identity.CERTIFICATE_EXTENSION, room_state.EXTENSION_TYPE, POSITION_EXTENSION)
 REQUIRED = RequiredCapabilities(
     extension_types=(identity.CERTIFICATE_EXTENSION, room_state.EXTENSION_TYPE),
@@ -83,6 +83,11 @@ def accounts_of(group: Group) -> set[tuple[str, bytes]]:
     return {(leaf.name, leaf.account_key) for leaf in found}
 
 
+def is_direct(state: RoomState) -> bool:
+    """Whether a room of that state is the direct messages of two accounts: its rules take no other."""
+    return len(state.room_id) != ROOM_ID_SIZE
+
+
 def direct_room_id(one: bytes, other: bytes) -> bytes:
     """32 bytes, alike for both: the id of the direct messages of two account keys."""
     return hashlib.sha256(b"coterie/1 direct" + b"".join(sorted((one, other)))).digest()
@@ -116,8 +121,9 @@ class RoomPolicy:
         match proposal:
             case Add():
                 self._check_add(group, proposal, is_admin=is_admin)
-            case Remove():
-                pass  # whom a member may remove depends on what else the commit does: ``check_commit``
+            case Remove():  # whom one may remove depends on what else the commit does: ``check_commit``
+                if _is_leave(proposed) and is_direct(room_state_of(group)):
+                    _check_stays(group, account)
             case GroupContextExtensions():
                 _check_extensions(group, proposal.extensions, is_admin=is_admin)
             case _:
@@ -140,7 +146,10 @@ class RoomPolicy:
         for p in proposals:
             if isinstance(p.proposal, GroupContextExtensions):
                 extensions = p.proposal.extensions
-        check_members(tree, _room_state(extensions))
+        state = _room_state(extensions)
+        check_members(tree, state)
+        if is_direct(state) and not _account_keys(group.tree) <= _account_keys(tree):
+            raise RuleViolation("direct-room", "neither of the two can be removed")
 
     def psk(self, psk_id: PreSharedKeyId) -> Secret | None:
         """A room has none."""
@@ -191,19 +200,31 @@ def check_members(tree: RatchetTree, state: RoomState) -> None:
     """Who may be together in a room of that state. Raises RuleViolation."""
     leaves = [leaf_identity(leaf) for _, leaf in tree.leaves()]
     identity.check_together(leaves)
-    accounts = {leaf.account_key for leaf in leaves}
-    if not accounts & set(state.admins):
+    if not {leaf.account_key for leaf in leaves} & set(state.admins):
         raise RuleViolation("no-admin", "an admin counts only with a leaf")
-    if len(state.room_id) != ROOM_ID_SIZE:
-        _check_direct(accounts, state)
+    if is_direct(state):
+        _check_direct(leaves, state)
 
 
-def _check_direct(accounts: Collection[bytes], state: RoomState) -> None:
-    """ "A direct message is a room of two admins whose id is SHA-256(…)": for good, whoever of them is left."""
+def _check_direct(leaves: Sequence[LeafIdentity], state: RoomState) -> None:
+    """ "A direct message is a room of two admins whose id is SHA-256(…)": at first too, where one of them is alone."""
     if len(state.admins) != 2 or state.room_id != direct_room_id(*state.admins):  # noqa: PLR2004
         raise RuleViolation("direct-room", "the id is not that of two admins' direct messages")
-    if not set(accounts) <= set(state.admins):
+    accounts = {(leaf.name, leaf.account_key) for leaf in leaves}
+    # A key with two names is two accounts: people see names.
+    if {key for _, key in accounts} - set(state.admins) or len(accounts) > 2:  # noqa: PLR2004
         raise RuleViolation("direct-room", "a third account")
+
+
+def _check_stays(group: Group, account: LeafIdentity) -> None:
+    """Nobody leaves direct messages: the two could never come together in that room again. Decision 0018."""
+    leaves = (leaf_identity(member.leaf_node).account_key for member in group.members())
+    if sum(key == account.account_key for key in leaves) == 1:
+        raise RuleViolation("direct-room", "neither of the two leaves")
+
+
+def _account_keys(tree: RatchetTree) -> set[bytes]:
+    return {leaf_identity(leaf).account_key for _, leaf in tree.leaves()}
 
 
 def check_joined(group: Group) -> None:

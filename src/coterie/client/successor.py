@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from coterie.client.position import Position
-from coterie.client.room_policy import accounts_of, leaf_identity, room_state_of
+from coterie.client.room_policy import accounts_of, is_direct, leaf_identity, room_state_of
 from coterie.client.room_state import RoomState
 from coterie.errors import RuleViolation
 from coterie.mls import Group, LeafNode
@@ -49,6 +49,8 @@ def encode(group: Group, new_group_id: bytes, where: Position) -> bytes:
 
 def verify(group: Group, entry: Entry) -> Successor:
     """What an entry of kind successor says in the log of ``group``. Raises RuleViolation where it does not count."""
+    if is_direct(room_state_of(group)):  # there the id of a group says whether it stays
+        raise RuleViolation("direct-room", "it has no successors")
     body = entry.body
     if len(body) != BODY_SIZE:
         raise RuleViolation("successor-form", f"{len(body)} bytes, must be {BODY_SIZE}")
