@@ -3,11 +3,14 @@
 import math
 
 from coterie.client.around import (
+    MOST_PRESENT,
+    MOST_TOLD,
     PRESENCE_LASTS_S,
     SAY_TYPING_EVERY_S,
     TYPING_LASTS_S,
     Around,
     OwnTyping,
+    within_earshot,
 )
 from coterie.client.fleeting import Presence, Typing
 
@@ -47,8 +50,10 @@ def test_presence_lasts_for_a_while() -> None:
     assert around.presence("bobb", 100) == "unknown"
     around.heard("bobb", Presence("away"), 100)
     assert around.presence("bobb", 101) == "away"
+    assert around.present(101) == {"bobb": "away"}
     assert around.changes_at(101) == 100 + PRESENCE_LASTS_S
     assert around.presence("bobb", 100 + PRESENCE_LASTS_S) == "unknown"
+    assert around.present(100 + PRESENCE_LASTS_S) == {}
     assert around.changes_at(100 + PRESENCE_LASTS_S) == math.inf
 
 
@@ -83,3 +88,21 @@ def test_after_sending_typing_is_said_anew_and_stopping_is_not() -> None:
     own.sent()
     assert own.emptied(101) is None
     assert own.typed(101) == Typing()
+
+
+# --- to how many one says that one is there -------------------------------------------------------
+
+
+def rooms(*sizes: int) -> dict[bytes, int]:
+    return {bytes([number]): size for number, size in enumerate(sizes)}
+
+
+def test_presence_is_said_in_the_smallest_rooms_first_until_enough_are_told() -> None:
+    sizes = rooms(40, 2, 50, 50, 50, 20, 2)
+    assert within_earshot(sizes) == [b"\1", b"\6", b"\5", b"\0", b"\2", b"\3"]
+    assert sum(sizes[room] - 1 for room in within_earshot(sizes)) <= MOST_TOLD
+
+
+def test_presence_is_not_said_in_large_rooms_nor_where_nobody_else_is() -> None:
+    assert within_earshot(rooms(1, MOST_PRESENT, MOST_PRESENT + 1, 1)) == [b"\1"]
+    assert within_earshot({}) == []

@@ -1,6 +1,7 @@
 """Who is typing in a room and who is there, as far as fleeting things tell; and when to say so oneself. Pure."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal, assert_never
 
 from coterie.client.fleeting import Fleeting, Presence, Typing
@@ -12,6 +13,8 @@ SAY_TYPING_EVERY_S = 4.0
 TYPING_LASTS_S = 10.0  # two of them lost, and it still shows
 SAY_PRESENCE_EVERY_S = 60.0
 PRESENCE_LASTS_S = 150.0
+MOST_PRESENT = 50  # devices of a room in which presence is said: in larger ones it would be noise
+MOST_TOLD = 200  # devices that are told of one's presence each minute
 
 
 class Around:
@@ -85,3 +88,15 @@ class OwnTyping:
     def sent(self) -> None:
         """The message itself tells the others."""
         self._said_at = -math.inf
+
+
+def within_earshot(sizes: Mapping[bytes, int]) -> list[bytes]:
+    """Of rooms of so many devices, those in which one says that one is there: the smallest first."""
+    told, rooms = 0, []
+    for room_id in sorted(sizes, key=lambda room_id: (sizes[room_id], room_id)):
+        told += sizes[room_id] - 1
+        if sizes[room_id] > MOST_PRESENT or told > MOST_TOLD:
+            break
+        if sizes[room_id] > 1:
+            rooms.append(room_id)
+    return rooms

@@ -6,12 +6,12 @@ said again, and what is wrong is dropped. To how many one speaks is in docs/deci
 
 import math
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
 
 from coterie.client import api
-from coterie.client.around import SAY_PRESENCE_EVERY_S, UNKNOWN, Around, OwnTyping
+from coterie.client.around import SAY_PRESENCE_EVERY_S, UNKNOWN, Around, OwnTyping, within_earshot
 from coterie.client.fleeting import NONCE_SIZE, Fleeting, Presence, Whispers
 from coterie.client.log import Halt
 from coterie.client.room_policy import leaf_identity
@@ -25,8 +25,6 @@ from coterie.wire.limits import MAX_HEARERS
 
 log = get_logger()
 
-MOST_PRESENT = 50  # devices of a room in which presence is said: in larger ones it would be noise
-MOST_TOLD = 200  # devices that are told of one's presence, in the smallest rooms: each minute
 MOST_GREETED = 10  # devices of a room in which who comes is told at once who is there
 GREET_AFTER_S = 2.0  # of silence; so greetings answer no greetings
 PresenceState = Literal["online", "away", "offline"]
@@ -81,18 +79,18 @@ class Whispering:
 
     def typed(self, room_id: bytes) -> None:
         """A key was pressed in its composer; one in a few seconds is told."""
-        typing = self._typing.setdefault(room_id, OwnTyping())
-        self._say(room_id, typing.typed(self._clock.monotonic()))
+        self._say(room_id, self._composer(room_id).typed(self._clock.monotonic()))
 
     def emptied(self, room_id: bytes) -> None:
         """Nothing is in its composer any more, and nothing was sent."""
-        typing = self._typing.pop(room_id, None)
-        if typing is not None:
-            self._say(room_id, typing.emptied(self._clock.monotonic()))
+        self._say(room_id, self._composer(room_id).emptied(self._clock.monotonic()))
 
     def sent(self, room_id: bytes) -> None:
         """What was in its composer is on its way, and tells the others by itself."""
-        self._typing.pop(room_id, None)
+        self._composer(room_id).sent()
+
+    def _composer(self, room_id: bytes) -> OwnTyping:
+        return self._typing.setdefault(room_id, OwnTyping())
 
     def present(self, state: PresenceState) -> None:
         """Whether there is somebody: said now, and each minute until it is "offline". Before the first call nothing
@@ -119,12 +117,14 @@ class Whispering:
         """Says that nobody is there any more, if ever somebody was said to be."""
         self.present("offline")
         self.disconnected()
+        self._epochs.clear()
+        self._arounds.clear()
         if self._lapse is not None:
             self._lapse.cancel()
 
     def heard(self, body: Whispered) -> None:
         """What the server brought."""
-        if body.group not in self._rooms:
+        if not self._is_connected or body.group not in self._rooms:
             return
         epoch = self._epoch(body.group)
         if epoch.whispers is None:
@@ -217,7 +217,9 @@ class Whispering:
 
     def _say_presence(self) -> None:
         self._forget_again()
-        for room_id in self._within_earshot():
+        speaking = filter(self._may_speak, self._rooms.shown())
+        sizes = {self._rooms.room_id(group_id): self._epoch(group_id).size for group_id in speaking}
+        for room_id in within_earshot(sizes):
             self._say_presence_in(room_id)
         if self._is_connected and self._state != "offline":
             self._again = self._clock.call_later(SAY_PRESENCE_EVERY_S, self._say_presence)
@@ -226,17 +228,6 @@ class Whispering:
         if self._state != UNKNOWN:
             self._said_at[room_id] = self._clock.monotonic()
             self._say(room_id, Presence(self._state))
-
-    def _within_earshot(self) -> Iterator[bytes]:
-        """The rooms in which presence is said."""
-        speaking = (group_id for group_id in self._rooms.shown() if self._may_speak(group_id))
-        told = 0
-        for size, group_id in sorted((self._epoch(one).size, one) for one in speaking):
-            told += size - 1
-            if size > MOST_PRESENT or told > MOST_TOLD:
-                return
-            if size > 1:
-                yield self._rooms.room_id(group_id)
 
     def _greet(self, room_id: bytes, epoch: _Epoch) -> None:
         """Somebody has come, who would else learn of us within a minute."""

@@ -1,0 +1,265 @@
+"""Who types and who is there, as people with whole clients tell each other, and to whom they do not."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from coterie.client import api
+from coterie.client.around import PRESENCE_LASTS_S, SAY_PRESENCE_EVERY_S, TYPING_LASTS_S
+from coterie.client.fleeting import NONCE_SIZE, Presence, Typing, Whispers
+from coterie.client.log import Halt
+from coterie.client.whispering import GREET_AFTER_S, Whispering
+from coterie.wire import frames as f
+from tests.asynchronous import asynchronous
+from tests.client.house import House, Person, pair_in, until
+from tests.fakes import settle
+
+
+def whispering(person: Person) -> Whispering:
+    assert person.running is not None
+    return person.running.whispering
+
+
+def now_ms(house: House) -> int:
+    return int(house.clock.now() * 1000)
+
+
+@dataclass
+class Pair:
+    """Alice and bobb, with nothing said yet, and what bobb's screen was told."""
+
+    house: House
+    alice: Person
+    bobb: Person
+    told: list[api.Around] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.group_id,) = self.bobb.rooms
+        self.room_id = self.bobb.rooms.room_id(self.group_id)
+        bobbs = whispering(self.bobb)
+        bobbs.on_around = lambda room_id: self.told.append(bobbs.around(room_id))
+
+    def around(self, *typing: str, **presence: api.PresenceWord) -> api.Around:
+        """What there is to be told."""
+        return api.Around(self.room_id.hex(), typing, presence)
+
+    def whispers(self, name: str) -> int:
+        """How many that account has sent."""
+        return len(self.house.asked(f.Whisper, name))
+
+    async def bobb_hears(self, sealed: bytes) -> None:
+        """From the server, whoever may have made it."""
+        self.house.connection("bobb").tell(f.Whispered(self.group_id, sealed))
+        await settle()
+
+
+@asynccontextmanager
+async def pair(folder: Path) -> AsyncIterator[Pair]:
+    async with pair_in(folder) as (house, alice, bobb):
+        yield Pair(house, alice, bobb)
+
+
+# --- typing --------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_who_types_is_seen_typing_until_the_composer_is_empty_or_nothing_more_is_said(
+    tmp_path: Path,
+) -> None:
+    """A client that was killed cannot say that its person has stopped."""
+    async with pair(tmp_path) as p:
+        for _ in range(20):
+            whispering(p.alice).typed(p.room_id)
+        await settle()
+        assert p.told == [p.around("alice")]
+        assert p.whispers("alice") == 1, "each key was told"
+        whispering(p.alice).emptied(p.room_id)
+        await settle()
+        assert p.told == [p.around("alice"), p.around()]
+        whispering(p.alice).typed(p.room_id)
+        await p.house.clock.advance(TYPING_LASTS_S - 1)
+        assert p.told[2:] == [p.around("alice")]
+        await p.house.clock.advance(1)
+        assert p.told[2:] == [p.around("alice"), p.around()]
+
+
+@asynchronous
+async def test_who_has_sent_a_message_types_no_more_and_is_seen_typing_the_next_at_once(
+    tmp_path: Path,
+) -> None:
+    async with pair(tmp_path) as p:
+        whispering(p.alice).typed(p.room_id)
+        await settle()
+        whispering(p.alice).sent(p.room_id)
+        whispering(p.bobb).said(p.room_id, "alice")
+        assert p.told[1:] == [p.around()]
+        whispering(p.alice).typed(p.room_id)
+        await settle()
+        assert p.told[2:] == [p.around("alice")]
+
+
+# --- presence ------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_presence_is_said_again_and_again_and_unknown_when_it_is_not(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        whispering(p.alice).present("online")
+        await p.house.clock.advance(3 * SAY_PRESENCE_EVERY_S)
+        whispering(p.alice).present("away")
+        await settle()
+        assert p.told == [p.around(alice="online"), p.around(alice="away")]
+        assert p.whispers("alice") == 5
+        p.house.is_mute = True
+        await p.house.clock.advance(PRESENCE_LASTS_S)
+        assert p.told[2:] == [p.around()]
+
+
+@asynchronous
+async def test_who_goes_says_so_and_then_nothing_more(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        whispering(p.alice).present("online")
+        whispering(p.alice).present("offline")
+        await p.house.clock.advance(2 * SAY_PRESENCE_EVERY_S)
+        assert p.told == [p.around(alice="online"), p.around(alice="offline")]
+        assert p.whispers("alice") == 2
+
+
+@asynchronous
+async def test_client_that_ends_says_that_nobody_is_there_any_more(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        whispering(p.alice).present("online")
+        await settle()
+        carol = p.house.person("carol")  # whose client says nothing, also at its end
+        async with carol.online():
+            await until(lambda: carol.running is not None and carol.running.sync.caught_up.is_set())
+        assert p.house.asked(f.Whisper, "carol") == []
+        assert p.alice.running is not None
+        await p.alice.running.__aexit__(None, None, None)
+        await until(lambda: p.told[-1] == p.around(alice="offline"))
+
+
+@asynchronous
+async def test_nothing_is_said_unasked(tmp_path: Path) -> None:
+    """Of whom nothing was asked the others see neither that he is there nor that he is not."""
+    async with pair(tmp_path) as p:
+        whispering(p.bobb).present("online")
+        whispering(p.alice).present("offline")
+        await p.house.clock.advance(2 * SAY_PRESENCE_EVERY_S)
+        assert p.whispers("alice") == 0
+        assert p.told == []
+
+
+@asynchronous
+async def test_who_comes_learns_at_once_who_is_there_and_nobody_greets_a_greeting(
+    tmp_path: Path,
+) -> None:
+    async with pair(tmp_path) as p:
+        p.house.is_mute = True  # bobb is not there yet
+        whispering(p.alice).present("online")
+        await p.house.clock.advance(GREET_AFTER_S + 1)
+        p.house.is_mute = False
+        whispering(p.bobb).present("online")
+        await settle()
+        assert whispering(p.alice).around(p.room_id) == p.around(bobb="online")
+        assert whispering(p.bobb).around(p.room_id) == p.around(alice="online")
+        assert (p.whispers("alice"), p.whispers("bobb")) == (2, 1)
+
+
+@asynchronous
+async def test_presence_is_said_anew_on_the_next_connection(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        whispering(p.alice).present("online")
+        await settle()
+        p.house.cut("alice")
+        await p.house.clock.advance(30.0)
+        assert p.whispers("alice") == 2
+        whispering(p.alice).typed(p.room_id)
+        await settle()
+        assert p.told[-1] == p.around("alice", alice="online")
+
+
+# --- what is dropped -----------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_what_is_replayed_forged_or_of_nobody_changes_nothing(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        whispering(p.alice).typed(p.room_id)
+        await settle()
+        whispering(p.alice).emptied(p.room_id)
+        await settle()
+        assert p.told == [p.around("alice"), p.around()]
+        (typed, _) = (whisper.sealed for whisper in p.house.asked(f.Whisper, "alice"))
+        await p.bobb_hears(typed)
+        await p.bobb_hears(bytes(len(typed)))
+        bobbs_own = Whispers.of(p.bobb.log.group)
+        await p.bobb_hears(bobbs_own.seal(Typing(), now_ms(p.house), bytes(NONCE_SIZE)))
+        p.house.connection("bobb").tell(f.Whispered(b"?" * 16, typed))
+        await settle()
+        assert len(p.told) == 2
+        # Any member can make one in the name of any other: so it does no more than show.
+        forger, later = Whispers.of(p.bobb.log.group), now_ms(p.house) + 10
+        forger._own_leaf = p.alice.log.group.own_leaf_index
+        await p.bobb_hears(forger.seal(Presence("away"), later, bytes(NONCE_SIZE)))
+        assert p.told[2:] == [p.around(alice="away")]
+        await p.alice.say("hello")
+        await p.bobb.in_step()  # and the connection is as before
+        assert await p.bobb.texts() == ["hello"]
+
+
+# --- epochs and members --------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_key_of_an_epoch_is_dropped_with_it_and_the_next_one_is_used(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        carol = p.house.person("carol")
+        async with carol.online():
+            await until(lambda: carol.running is not None and carol.running.sync.caught_up.is_set())
+            whispering(p.alice).typed(p.room_id)
+            whispering(p.alice).emptied(p.room_id)
+            await settle()
+            assert p.group_id in whispering(p.bobb)._epochs
+            await p.alice.ask(api.AddMembers("ops", ("carol",)))
+            await p.bobb.in_step()
+            assert whispering(p.bobb)._epochs == {}
+            await carol.in_step()
+            await p.bobb.in_step()
+            whispering(p.alice).sent(p.room_id)
+            whispering(p.alice).typed(p.room_id)
+            await settle()
+            assert whispering(carol).around(p.room_id) == p.around("alice")
+            assert p.told[-1] == p.around("alice")
+
+
+@asynchronous
+async def test_who_was_removed_is_not_around_any_more(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        told: list[api.Around] = []
+        alices = whispering(p.alice)
+        alices.on_around = lambda room_id: told.append(alices.around(room_id))
+        whispering(p.bobb).present("online")
+        await settle()
+        await p.alice.ask(api.RemoveMember("ops", "bobb"))
+        assert told == [p.around(bobb="online"), p.around()]
+        await until(lambda: p.bobb.log.halt is Halt.REMOVED)
+        whispering(p.bobb).typed(p.room_id)
+        await settle()
+        assert p.whispers("bobb") == 1, "it whispers in a room that it is not in"
+
+
+@asynchronous
+async def test_without_a_room_or_a_connection_nothing_happens(tmp_path: Path) -> None:
+    async with pair(tmp_path) as p:
+        alices, unknown = whispering(p.alice), b"?" * 16
+        alices.typed(unknown)
+        alices.said(unknown, "bobb")
+        assert alices.around(unknown) == api.Around(unknown.hex(), (), {})
+        p.house.go_down()
+        await settle()
+        alices.typed(p.room_id)
+        alices.present("online")
+        await settle()
+        assert p.whispers("alice") == 0
