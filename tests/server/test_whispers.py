@@ -90,6 +90,8 @@ async def test_whisper_reaches_the_other_devices_and_not_the_one_that_whispers(
         assert await annas_other.ask(SUBSCRIBE) == [f.Subscribed(1, 1)]
         assert await r.anna.ask(WHISPER) == [f.Done()]
         assert await r.heard(r.anna, annas_other, r.ben) == [[], [], [WHISPERED]]
+        assert await r.ben.ask(f.Ping()) == [f.Done()]
+        assert await r.heard(r.ben) == [[]], "it came twice"
 
 
 @asynchronous
