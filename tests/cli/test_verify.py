@@ -77,3 +77,28 @@ def test_who_is_verified_already_is_not_asked_about_again(
 ) -> None:
     run.backend.pins["bobb"] = "compared"
     assert at_a_terminal(run, monkeypatch, "y\n") == (0, "")
+
+
+CODE = "COTERIE:VERIFY/BOBB/" + "0123456789" * 6
+
+
+def test_a_scanned_code_with_the_same_number_is_recorded(run: Runs) -> None:
+    outcome = run("verify", "bobb", "--qr", CODE, "--json")
+    assert (outcome.status, compared(run)) == (0, [False, True])
+    assert json.loads(outcome.out)["pin"] == "compared"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (CODE.replace("01", "11", 1), "bobb sees another number: nothing was recorded"),
+        (CODE.replace("BOBB", "CAROL"), "that code is of carol's screen, not of bobb's"),
+        ("https://example.org", "that is not the code of a safety number"),
+    ],
+)
+def test_any_other_code_is_an_error_and_nothing_is_recorded(
+    run: Runs, code: str, said: str
+) -> None:
+    outcome = run("verify", "bobb", "--qr", code)
+    assert (outcome.status, compared(run), outcome.out) == (1, [False], "")
+    assert said in outcome.err
