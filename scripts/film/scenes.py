@@ -1,0 +1,131 @@
+"""What is filmed. A scene ends where the screen shows what it should, or there is no film."""
+
+import shlex
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from scripts.film.camera import Camera
+from scripts.film.recording import Recording
+from scripts.film.terminal import KEY_S, PROMPT, Pane, Terminal
+
+WIDTH = 96
+DEMO_LINES = 34
+LINE_S = 0.12  # a viewer's time for each line of the demo
+PANES = MappingProxyType({"server": 6, "alice": 18, "bobb": 18})
+PASSWORDS = MappingProxyType(
+    {"alice": "walnut harbour sixty lantern", "bobb": "copper meadow eleven violin"}
+)
+INVITE = r"coterie://\S+"
+READ_S = 1.5  # a viewer's time for what is new
+
+Scene = Callable[[Path, Mapping[str, str]], Recording]  # an empty folder, and the environment
+
+
+def demo(folder: Path, env: Mapping[str, str]) -> Recording:
+    """``coterie demo``. Raises NotShown where a proof does not hold."""
+    shell = ("bash", "--noprofile", "--norc")
+    where = {**env, "TERM": "xterm-256color", "TMPDIR": str(folder)}
+    with Camera(shell, "coterie demo", (WIDTH, DEMO_LINES), where, LINE_S) as camera:
+        camera.until(lambda lines: PROMPT.strip() in lines[0], "the prompt")
+        for letter in "coterie demo\r":
+            camera.write(letter)
+            camera.hold(KEY_S)
+        camera.until(lambda lines: any("all 10 hold" in line for line in lines), "all 10 hold")
+        camera.until(lambda lines: PROMPT.rstrip() in [line.rstrip() for line in lines], "its end")
+        camera.cut()
+    return camera.recording
+
+
+def talk(folder: Path, env: Mapping[str, str]) -> Recording:
+    """A server and two people. Raises NotShown where one does not see what the other does."""
+    with Terminal(folder, "two people, and a server between them", WIDTH, PANES, env) as terminal:
+        server, alice, bobb = (terminal.panes[name] for name in PANES)
+        for pane in (server, alice, bobb):
+            pane.until_shown(PROMPT.strip())
+        serve = f"coterie serve --data server --listen 127.0.0.1:{_free_port()} &"
+        server.enter(serve)
+        server.until_shown("listening", "fingerprint", "invite")
+        terminal.camera.hold(READ_S)
+        for name, pane in (("alice", alice), ("bobb", bobb)):
+            _join(server, pane, name)
+        _meet(alice, bobb)
+        _converse(alice, bobb)
+        _lose_the_server(server, serve, alice, bobb)
+        terminal.camera.cut()
+    return terminal.camera.recording
+
+
+def _join(server: Pane, pane: Pane, name: str) -> None:
+    server.enter("clear")
+    server.until_gone("coterie")
+    server.enter("coterie invite --data server")
+    server.until_shown("coterie://")
+    invite = server.found(INVITE)
+    pane.type(f"export COTERIE_PROFILE={name}; coterie join ")
+    pane.paste(shlex.quote(invite))
+    pane.enter(f" {name}")
+    for question in ("Password:", "again"):
+        pane.until_shown(question)
+        pane.enter(PASSWORDS[name])
+    pane.until_shown("account", "fingerprint")
+    pane.terminal.camera.hold(READ_S)
+    pane.enter("coterie chat")
+    pane.until_shown("connected", "no room yet")
+
+
+def _meet(alice: Pane, bobb: Pane) -> None:
+    alice.enter("/create ops bobb")
+    alice.until_shown("#ops · 2 members")
+    bobb.until_shown("you are in #ops")
+    alice.terminal.camera.hold(READ_S)
+
+
+def _converse(alice: Pane, bobb: Pane) -> None:
+    hold = alice.terminal.camera.hold
+    alice.enter("shipping **today**, see README")
+    bobb.until_shown("shipping today, see README")
+    hold(READ_S)
+    bobb.press("BTab")
+    bobb.press("r")
+    bobb.until_shown("replying to alice")
+    bobb.enter("at noon, @alice?")
+    alice.until_shown("at noon, @alice?")
+    hold(READ_S)
+    alice.enter("/react 👍")
+    bobb.until_shown("👍")
+    hold(READ_S)
+    alice.press("Up")
+    alice.until_shown("editing")
+    alice.enter(" and CHANGELOG")
+    bobb.until_shown("README and CHANGELOG", "(edited)")
+    hold(READ_S)
+    bobb.press("C-f")
+    bobb.type("noon")
+    bobb.until_shown("at noon, @alice?")
+    hold(READ_S)
+    bobb.press("Escape")
+
+
+def _lose_the_server(server: Pane, serve: str, alice: Pane, bobb: Pane) -> None:
+    hold = server.terminal.camera.hold
+    server.enter("clear")
+    server.enter("kill %1; wait")
+    bobb.until_gone(" connected")
+    bobb.enter("the server is away, and I write on")
+    bobb.until_shown("the server is away", "…")
+    hold(READ_S)
+    server.enter(serve)
+    alice.until_shown("the server is away, and I write on")
+    hold(READ_S)
+
+
+def _free_port() -> int:
+    """One that nobody has now: the server comes back on it."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+SCENES: Mapping[str, Scene] = MappingProxyType({"talk": talk, "demo": demo})
