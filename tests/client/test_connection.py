@@ -7,6 +7,7 @@ import pytest
 
 from coterie.client.connection import (
     HANDSHAKE_TIMEOUT_S,
+    MAX_WHISPERS,
     PING_AFTER_S,
     PONG_WITHIN_S,
     TICK_S,
@@ -39,7 +40,9 @@ from coterie.wire.frames import (
     Kind,
     Ping,
     Post,
+    Request,
     RequestBody,
+    Whisper,
 )
 from coterie.wire.invite import Address
 from coterie.wire.signed import device_login_input, verify_signature
@@ -57,6 +60,8 @@ from tests.fakes import (
     nobody_listens,
     settle,
 )
+
+WHISPER = Whisper(bytes(limits.GROUP_ID_SIZE), bytes(limits.WHISPER_SIZE))
 
 # --- opening ---------------------------------------------------------------------------------------
 
@@ -355,6 +360,46 @@ async def test_requests_wait_while_the_transport_is_full() -> None:
     connection.resume_writing()
     assert await waiting == COUNTED
     await connection.close()
+
+
+# --- whispers --------------------------------------------------------------------------------------
+
+
+@asynchronous
+async def test_whispers_take_no_place_of_a_request_and_are_bounded_too() -> None:
+    world = World()
+    connection = await world.connect()
+    asked: list[Request] = []
+    world.server.take = lambda request: asked.append(request)  # type: ignore[method-assign]  # noqa: PLW0108
+    for _ in range(2 * MAX_WHISPERS):
+        connection.whisper(WHISPER)
+    waiting = asyncio.create_task(connection.request(COUNT))
+    await settle()
+    assert [request.body for request in asked] == [WHISPER] * MAX_WHISPERS + [COUNT]
+    refused = Failed(Code.WAIT, "too many whispers", wait_s=1.0)  # which nobody is told
+    world.server.reply(asked[0].id, refused)
+    await settle()
+    for _ in range(2):
+        connection.whisper(WHISPER)
+    await settle()
+    assert len(asked) == MAX_WHISPERS + 2
+    world.server.reply(asked[MAX_WHISPERS].id, COUNTED)
+    assert await waiting == COUNTED
+    await connection.close()
+
+
+@asynchronous
+async def test_whisper_is_dropped_where_anything_waits_to_be_written_and_after_the_end() -> None:
+    world = World()
+    connection = await world.connect()
+    connection.pause_writing()
+    connection.whisper(WHISPER)
+    connection.resume_writing()
+    await connection.request(COUNT)
+    await connection.close()
+    connection.whisper(WHISPER)
+    await settle()
+    assert WHISPER not in world.server.received
 
 
 # --- events and the end ----------------------------------------------------------------------------

@@ -152,19 +152,33 @@ async def test_nothing_is_said_unasked(tmp_path: Path) -> None:
 
 
 @asynchronous
-async def test_who_comes_learns_at_once_who_is_there_and_nobody_greets_a_greeting(
-    tmp_path: Path,
-) -> None:
+async def test_who_comes_learns_in_a_moment_who_is_there_and_greetings_end(tmp_path: Path) -> None:
+    """Two who came within a second did not see each other for a minute."""
     async with pair(tmp_path) as p:
         p.house.is_mute = True  # bobb is not there yet
         whispering(p.alice).present("online")
-        await p.house.clock.advance(GREET_AFTER_S + 1)
+        await settle()
         p.house.is_mute = False
         whispering(p.bobb).present("online")
-        await settle()
+        await p.house.clock.advance(GREET_AFTER_S)
         assert whispering(p.alice).around(p.room_id) == p.around(bobb="online")
         assert whispering(p.bobb).around(p.room_id) == p.around(alice="online")
-        assert (p.whispers("alice"), p.whispers("bobb")) == (2, 1)
+        await p.house.clock.advance(SAY_PRESENCE_EVERY_S - 2 * GREET_AFTER_S)
+        assert (p.whispers("alice"), p.whispers("bobb")) == (2, 2)
+
+
+@asynchronous
+async def test_who_comes_and_goes_all_the_time_is_greeted_once_a_second(tmp_path: Path) -> None:
+    """Any member can forge it in the name of any other."""
+    async with pair(tmp_path) as p:
+        whispering(p.alice).present("online")
+        for _ in range(20):
+            whispering(p.bobb).present("online")
+            whispering(p.bobb).present("offline")
+            await settle()
+        await p.house.clock.advance(GREET_AFTER_S)
+        assert p.whispers("bobb") == 40
+        assert p.whispers("alice") == 2
 
 
 @asynchronous

@@ -26,7 +26,7 @@ from coterie.wire.limits import MAX_HEARERS
 log = get_logger()
 
 MOST_GREETED = 10  # devices of a room in which who comes is told at once who is there
-GREET_AFTER_S = 2.0  # of silence; so greetings answer no greetings
+GREET_AFTER_S = 1.0  # once, all who came meanwhile
 PresenceState = Literal["online", "away", "offline"]
 
 
@@ -70,8 +70,9 @@ class Whispering:
         self._told: dict[bytes, api.Around] = {}  # what ``on_around`` was last called for
         self._typing: dict[bytes, OwnTyping] = {}
         self._state: PresenceState | Literal["unknown"] = UNKNOWN  # what is said, if anything is
-        self._said_at: dict[bytes, float] = {}  # in that room
         self._again: Timer | None = None
+        self._to_greet: set[bytes] = set()  # rooms in which somebody has come
+        self._greeting: Timer | None = None
         self._lapse: Timer | None = None
         self._lapses_at = math.inf
 
@@ -112,6 +113,9 @@ class Whispering:
         """Nobody hears anything."""
         self._is_connected = False
         self._forget_again()
+        self._to_greet.clear()
+        if self._greeting is not None:
+            self._greeting.cancel()
 
     def close(self) -> None:
         """Says that nobody is there any more, if ever somebody was said to be."""
@@ -226,14 +230,19 @@ class Whispering:
 
     def _say_presence_in(self, room_id: bytes) -> None:
         if self._state != UNKNOWN:
-            self._said_at[room_id] = self._clock.monotonic()
             self._say(room_id, Presence(self._state))
 
     def _greet(self, room_id: bytes, epoch: _Epoch) -> None:
-        """Somebody has come, who would else learn of us within a minute."""
-        silent_s = self._clock.monotonic() - self._said_at.get(room_id, -math.inf)
-        is_there = self._state in ("online", "away")
-        if is_there and epoch.size <= MOST_GREETED and silent_s > GREET_AFTER_S:
+        """Somebody has come, who would else learn of us within a minute. Ends by itself: we are new to him once."""
+        if self._state not in ("online", "away") or epoch.size > MOST_GREETED:
+            return
+        if not self._to_greet:
+            self._greeting = self._clock.call_later(GREET_AFTER_S, self._greet_all)
+        self._to_greet.add(room_id)
+
+    def _greet_all(self) -> None:
+        rooms, self._to_greet = self._to_greet, set()
+        for room_id in sorted(rooms):
             self._say_presence_in(room_id)
 
     def _forget_again(self) -> None:
