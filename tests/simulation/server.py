@@ -35,6 +35,10 @@ class Lies:
         """What is sent to ``peer`` instead of the frame: an answer to ``asked``, or, where that is None, a push."""
         return (frame,)
 
+    def whisper(self, frame: bytes) -> Iterable[bytes]:
+        """What is whispered to somebody instead of the frame."""
+        return (frame,)
+
     def instead(self, peer: "TwinPeer", asked: f.RequestBody) -> f.ReplyBody | None:
         """An answer to a request that is not done; None: it is."""
         return None
@@ -111,6 +115,10 @@ class TwinPeer(Peer):
         for told in self.server.lies.tell(self, asked, meant):
             self._note(asked, told)
             self.tell(told)
+
+    def whispered(self, frame: bytes) -> None:
+        for told in self.server.lies.whisper(frame):
+            super().whispered(told)
 
     def _note(self, asked: f.RequestBody | None, told: f.FromServer) -> None:
         kind = type(told.body).__name__
