@@ -9,7 +9,7 @@ from msgspec import structs
 
 from coterie.client.api import SendText
 from coterie.client.log import Halt
-from coterie.client.store import TimelineRow
+from coterie.client.recording import Changed
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
 from tests.client.house import House, Person, pair_in, until
@@ -238,12 +238,12 @@ async def test_a_bug_in_a_callback_does_not_end_a_room(tmp_path: Path) -> None:
     async with pair_in(tmp_path) as (house, alice, bobb):
         calls = []
 
-        def broken(row: TimelineRow) -> None:
-            calls.append(row)
+        def broken(changed: Changed) -> None:
+            calls.append(changed)
             if len(calls) == 1:
                 raise ZeroDivisionError
 
-        bobb.rooms.on_row = broken
+        bobb.rooms.on_changed = broken
         await alice.say("one")
         await until(lambda: bool(calls))
         assert "a bug in this program: ZeroDivisionError" in "".join(bobb.notices)

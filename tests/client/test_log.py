@@ -42,7 +42,16 @@ def test_own_message_is_shown_at_its_place_and_who_waits_is_told() -> None:
     entry = alice.post()
     room.settle()
     assert entry is not None
-    expected = Said(entry.seq, entry.message_id, "alice", alice.device.id, b"mine", is_own=True)
+    expected = Said(
+        entry.seq,
+        entry.message_id,
+        "alice",
+        alice.device.account_key,
+        alice.device.id,
+        b"mine",
+        is_admin=True,
+        is_own=True,
+    )
     assert alice.happenings == [expected, Landed(ticket, entry.seq)]
     assert bobb.happenings == [replace(expected, is_own=False)]
 

@@ -34,7 +34,7 @@ def put_back(world: "Ordeal", action: "Action") -> bool:
         if not device.is_up:
             world.later(1.0, put)
             return
-        seen = [row.text for row in device.store.timeline(world.beginning.room_id, 1_000)]
+        seen = [row.message.text for row in device.store.timeline(world.beginning.room_id, 1_000)]
         if any(text.startswith(f"{device.name} is forgotten") for text in seen):
             world.took_effect("put_back")
         device.die()

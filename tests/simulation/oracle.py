@@ -13,7 +13,6 @@ from coterie.client.group_log import Halt
 from coterie.client.happening import Event
 from coterie.client.room_policy import leaf_identity
 from coterie.client.store import TimelineRow
-from coterie.client.timeline import LINE, TEXT
 from coterie.secret import Secret
 from coterie.wire.frames import Kind
 
@@ -134,10 +133,13 @@ def unlike_rooms(world: "World") -> Iterator[str]:
         if places != sorted(set(places)):
             yield f"{name} reads in another order, or twice: {places}"
         for row in rows:
-            if truth.setdefault(row.seq, (row.sender, row.text)) != (row.sender, row.text):
+            if truth.setdefault(row.seq, (row.message.author.name, row.message.text)) != (
+                row.message.author.name,
+                row.message.text,
+            ):
                 yield f"{name} reads another text than others at {row.seq}"
-            if names.get(row.device) != row.sender:
-                yield f"{name} reads something of {row.sender} from another's device at {row.seq}"
+            if names.get(row.message.ref.device) != row.message.author.name:
+                yield f"{name} reads something of {row.message.author.name} from another's device at {row.seq}"
     for entry in world.server.entries(world.group_id):
         if entry.kind is not Kind.MESSAGE or entry.seq not in world.watch.places:
             continue
@@ -155,11 +157,11 @@ def unlike_wishes(world: "World") -> Iterator[str]:
     found: dict[str, int] = {}
     for device in world.devices.values():
         for row in texts(world, device):
-            wish = said.get(row.text)
-            if wish is None or wish.name != row.sender:
-                yield f"{device.name} reads what {row.sender} never said, at {row.seq}"
-            if found.setdefault(row.text, row.seq) != row.seq:
-                yield f"{row.text!r} is in the log twice"
+            wish = said.get(row.message.text)
+            if wish is None or wish.name != row.message.author.name:
+                yield f"{device.name} reads what {row.message.author.name} never said, at {row.seq}"
+            if found.setdefault(row.message.text, row.seq) != row.seq:
+                yield f"{row.message.text!r} is in the log twice"
     for wish in world.wishes:
         stays = wish.name not in world.watch.were_removed
         place = found.get(wish.text)
@@ -179,11 +181,10 @@ def alarms(world: "World") -> Iterator[str]:
     """Nobody is accused, and nobody gives up, for no fault of a member's or the server's."""
     for device in world.devices.values():
         for row in rows_of(world, device):
-            kind, _, event = row.kind.partition("/")
-            if kind != LINE or event not in ALARMS:
+            if row.event not in ALARMS:
                 continue
-            if (device.name, Event(event)) not in world.expected:
-                yield f"{device.name} is told at {row.seq}: {row.text}"
+            if (device.name, Event(row.event)) not in world.expected:
+                yield f"{device.name} is told at {row.seq}: {row.message.text}"
 
 
 def refused_invitations(world: "World") -> Iterator[str]:
@@ -276,4 +277,6 @@ def rows_of(world: "World", device: "Device") -> list[TimelineRow]:
 
 def texts(world: "World", device: "Device") -> list[TimelineRow]:
     """What was said, in the order in which the device shows it."""
-    return [row for row in rows_of(world, device) if row.kind == TEXT]
+    return [
+        row for row in rows_of(world, device) if not row.is_line and row.message.unknown is None
+    ]

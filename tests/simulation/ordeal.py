@@ -19,8 +19,8 @@ from tests.simulation.server import Lies
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
+    from coterie.client.recording import Changed
     from coterie.client.running import Running
-    from coterie.client.store import TimelineRow
     from coterie.wire.frames import DeviceKeyPackage
     from tests.simulation.cheats import Cheat
 
@@ -65,13 +65,14 @@ class Ordeal(World):
         return device
 
     def _watch(self, device: Device, running: "Running") -> None:
-        read_at, shown = self.read_at[device.name], running.rooms.on_row
+        read_at, shown = self.read_at[device.name], running.rooms.on_changed
 
-        def on_row(row: "TimelineRow") -> None:
-            read_at.setdefault(row.text, self.loop.time())
-            shown(row)
+        def on_changed(changed: "Changed") -> None:
+            for row in running.store.rows(changed.rows):
+                read_at.setdefault(row.message.text, self.loop.time())
+            shown(changed)
 
-        running.rooms.on_row = on_row
+        running.rooms.on_changed = on_changed
 
     # --- attacks -------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from coterie.client import position
 from coterie.client.group_log import GroupLog, Halt
 from coterie.client.room_policy import leaf_identity
 from coterie.client.store import TimelineRow
-from coterie.client.timeline import LINE, TEXT
 from coterie.errors import RemoteProtocolError
 from coterie.mls.framing import PrivateMessage, decode_message
 from coterie.wire.frames import Entry, Kind
@@ -64,7 +63,7 @@ def _times(world: "Ordeal", sign: str) -> int:
 
 
 def _events(world: "Ordeal", device: "Device", event: str) -> list[TimelineRow]:
-    return [row for row in oracle.rows_of(world, device) if row.kind == f"{LINE}/{event}"]
+    return [row for row in oracle.rows_of(world, device) if row.event == event]
 
 
 def undetected(world: "Ordeal") -> Iterator[str]:
@@ -143,11 +142,11 @@ def invented(world: "Ordeal") -> Iterator[str]:
     for device in world.devices.values():
         rows = oracle.texts(world, device)
         for row in rows:
-            if row.sender in world.cheats and row.text.startswith("false"):
+            if row.message.author.name in world.cheats and row.message.text.startswith("false"):
                 continue
-            if said.get(row.text) != row.sender:
-                yield f"{device.name} reads what {row.sender} never said: {row.text!r}"
-        shown = [row.text for row in rows]
+            if said.get(row.message.text) != row.message.author.name:
+                yield f"{device.name} reads what {row.message.author.name} never said: {row.message.text!r}"
+        shown = [row.message.text for row in rows]
         if len(shown) != len(set(shown)):
             yield f"{device.name} reads something twice"
         order[device.name] = shown
@@ -239,7 +238,7 @@ def unheard(world: "Ordeal") -> Iterator[str]:
     """Everybody's last words are read by all who are in the room."""
     last = [wish.text for wish in world.wishes if wish.text.endswith("last words")]
     for device, _ in _present(world):
-        shown = {row.text for row in oracle.texts(world, device) if row.kind == TEXT}
+        shown = {row.message.text for row in oracle.texts(world, device)}
         for text in last:
             if text not in shown:
                 yield f"{device.name} does not hear {text}"

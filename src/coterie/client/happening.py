@@ -35,13 +35,15 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Somebody's content, at its place."""
+    """Somebody's content, at its place. ``is_admin``: of the room, in the entry's own epoch."""
 
     seq: int
     message_id: bytes
     sender: str
+    account_key: bytes
     device: bytes
     content: bytes
+    is_admin: bool
     is_own: bool
 
 

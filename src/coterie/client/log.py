@@ -32,7 +32,7 @@ from coterie.client.opening import open_entry
 from coterie.client.own_entry import read_own
 from coterie.client.position import Position
 from coterie.client.rejoin import epoch_of_sender
-from coterie.client.room_policy import leaf_identity
+from coterie.client.room_policy import leaf_identity, room_state_of
 from coterie.client.successor_entry import diverged, read_successor
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import (
@@ -210,9 +210,16 @@ def _apply(
     used = (entry.device, entry.message_id)
     match received:
         case ApplicationReceived():
-            sender = leaf_identity(received.sender_leaf).name
+            sender = leaf_identity(received.sender_leaf)
             said = Said(
-                entry.seq, entry.message_id, sender, entry.device, received.data, is_own=False
+                entry.seq,
+                entry.message_id,
+                sender.name,
+                sender.account_key,
+                entry.device,
+                received.data,
+                is_admin=sender.account_key in room_state_of(before).admins,
+                is_own=False,
             )
             log = replace(log, group=received.group)
             return Step(log, (*happenings, said), used)

@@ -9,7 +9,7 @@ from coterie.client.group_log import GroupLog, Halt, History, Step
 from coterie.client.happening import Dropped, Event, Landed, Line, Said
 from coterie.client.intent import Change, Leave, Say, Succeed
 from coterie.client.opening import open_entry
-from coterie.client.room_policy import leaf_identity
+from coterie.client.room_policy import leaf_identity, room_state_of
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import Group
 from coterie.wire.frames import Entry, Kind
@@ -43,8 +43,17 @@ def read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
     used = (entry.device, entry.message_id)
     match mine.intent:
         case Say(content):
-            me = leaf_identity(log.group.own_leaf).name
-            said = Said(entry.seq, entry.message_id, me, entry.device, content, is_own=True)
+            own = leaf_identity(log.group.own_leaf)
+            said = Said(
+                entry.seq,
+                entry.message_id,
+                own.name,
+                own.account_key,
+                entry.device,
+                content,
+                is_admin=own.account_key in room_state_of(log.group).admins,
+                is_own=True,
+            )
             return Step(log, (said, landed), used)
         case Succeed():
             raise LocalProtocolError("a successor is read as such")

@@ -5,18 +5,21 @@ No network here. ``follower`` brings entries and posts what is sealed; ``service
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 
+from coterie import content
 from coterie.client import log as logs
-from coterie.client import outbox, room_state
+from coterie.client import outbox, room_state, unsent
 from coterie.client.account import new_leaf
 from coterie.client.device import Enrolled
-from coterie.client.happening import Dropped, Event, Landed, Line, Said
-from coterie.client.intent import Intent, Outgoing, Sealed
+from coterie.client.happening import Dropped, Event, Landed, Line
+from coterie.client.intent import Intent, Outgoing, Say, Sealed
 from coterie.client.log import REJOINS, GroupLog, Halt, Step
 from coterie.client.people import People
 from coterie.client.position import Position
+from coterie.client.recording import Changed
 from coterie.client.remedy import REASONS, WAITS_FOR_A_PERSON, remedy, renew_command
 from coterie.client.returning import returned
 from coterie.client.room_policy import (
@@ -27,9 +30,10 @@ from coterie.client.room_policy import (
     room_state_of,
 )
 from coterie.client.room_state import RoomState
-from coterie.client.store import Store, TimelineRow
+from coterie.client.store import Store
 from coterie.client.tickets import Ticket, Tickets
-from coterie.client.timeline import row_of
+from coterie.client.unsent import Pending
+from coterie.client.viewed import Viewed, not_sent
 from coterie.errors import CoterieError, InvalidInput, RuleViolation, Unavailable
 from coterie.logs import get_logger, short
 from coterie.mls import DEFAULT_SUITE, Extension, Group, Lifetime, suite_of
@@ -42,7 +46,7 @@ log = get_logger()
 LEAF_LIFETIME_S = 365 * 86_400  # of the leaf that makes a group; its next commit replaces it
 
 
-class Rooms:
+class Rooms(Viewed):
     """The logs, each an immutable value that is replaced once its step is durable."""
 
     def __init__(
@@ -53,7 +57,7 @@ class Rooms:
         now: Callable[[], float],
         suite: int = DEFAULT_SUITE,
     ) -> None:
-        self._store = store
+        super().__init__(store, account)
         self._account = account
         self._people = people
         self._now = now
@@ -63,7 +67,6 @@ class Rooms:
         self._tickets = Tickets()
         self._told: set[tuple[bytes, Event]] = set()  # by ``tell_once``
         self._strangers: dict[bytes, tuple[tuple[int, int], list[str]]] = {}
-        self.on_row: Callable[[TimelineRow], object] = lambda row: None
         self.on_step: Callable[[], object] = lambda: None
         self.on_change: Callable[[bytes], object] = lambda group_id: None  # there is more to post
         self.on_outside: Callable[[bytes], object] = lambda group_id: None  # no more to read
@@ -264,12 +267,73 @@ class Rooms:
 
         The room may have gone on in another group while who asks was waiting for the server.
         """
-        group_id = self.present(group_id)
-        old, ticket = self._logs[group_id], Ticket()
-        self.save(old, Step(outbox.enqueue(old, intent, ticket.id)))
+        return self._enqueue(self.present(group_id), intent)
+
+    def _enqueue(
+        self, group_id: bytes, intent: Intent, before: Callable[[], object] = lambda: None
+    ) -> Ticket:
+        old, ticket, room_id = self._logs[group_id], Ticket(), self._room_ids[group_id]
+        new = outbox.enqueue(old, intent, ticket.id)
+
+        def also() -> None:
+            before()
+            # Who speaks has read what is there: as it is asked for, since others may speak before it lands.
+            if isinstance(intent, Say) and isinstance(content.decode(intent.content), content.Text):
+                self._recorder.read(room_id)
+
+        self.save(old, Step(new), before=also, meant=self._meant(room_id, intent))
         self._tickets.add(ticket)
         self.on_change(group_id)
         return ticket
+
+    def pending(self, room_id: bytes) -> list[Pending]:
+        """What people said there that is in no log yet, oldest first."""
+        return unsent.pending(self._store.failed(room_id), self._outbox(room_id))
+
+    def changing(self, room_id: bytes) -> frozenset[content.Ref]:
+        """The messages that something in the outbox will change."""
+        return unsent.changing(self._outbox(room_id))
+
+    def resend(self, room_id: bytes, ticket: bytes) -> Ticket:
+        """What failed is posted anew. Raises InvalidInput where nothing did, or the outbox is full."""
+        group_id = self.group_of(room_id)
+        failed = next((post for post in self._store.failed(room_id) if post.ticket == ticket), None)
+        if failed is None or group_id is None:
+            raise InvalidInput("nothing that failed has this ticket")
+        return self._enqueue(group_id, Say(failed.content), lambda: self._store.drop_failed(ticket))
+
+    def discard(self, room_id: bytes, ticket: bytes) -> None:
+        """What failed, or was never encrypted, is dropped. Raises InvalidInput where it may be in the log already."""
+        if any(post.ticket == ticket for post in self._store.failed(room_id)):
+            with self._store.transaction():
+                self._store.drop_failed(ticket)
+            self.on_changed(Changed(room_id, pending=True))
+            return
+        waiting = (out for out in self._outbox(room_id) if isinstance(out.intent, Say))
+        gone = next((out for out in waiting if out.ticket == ticket), None)
+        group_id = self.group_of(room_id)
+        if gone is None or group_id is None:
+            raise InvalidInput("nothing that waits has this ticket")
+        if gone.message_id:
+            raise InvalidInput(
+                "it is on its way, and may be in the room already",
+                hint="delete the message once it is there",
+            )
+        old = self._logs[group_id]
+        new = replace(old, outbox=tuple(out for out in old.outbox if out is not gone))
+        self.save(old, Step(new), meant=self._meant(room_id, gone.intent))
+        self.delayed(ticket, InvalidInput("it was discarded"))
+        self.on_change(group_id)
+
+    def _outbox(self, room_id: bytes) -> tuple[Outgoing, ...]:
+        group_id = self.group_of(room_id)
+        return () if group_id is None else self._logs[group_id].outbox
+
+    def _meant(self, room_id: bytes, intent: Intent) -> set[int]:
+        """The row that is shown as changing while the intent waits."""
+        if not isinstance(intent, Say):
+            return set()
+        return self._recorder.meant(room_id, content.decode(intent.content))
 
     def seal(self, group_id: bytes) -> tuple[tuple[int, Outgoing, Sealed], ...]:
         """What can be posted, in order, each with its count: encrypted and kept before a byte of it leaves."""
@@ -401,12 +465,14 @@ class Rooms:
         met_by: str | None = None,  # the account that may have brought others in
         has_entry: bool = False,
         is_shown: bool | None = None,  # as before
+        meant: AbstractSet[int] = frozenset(),  # rows that are shown otherwise besides
     ) -> None:
         """One transaction; only then is it so in memory, and only then is anybody told."""
         new, now = step.log, self._now()
         room_id = room_id or self._room_ids[new.group_id]
         is_shown = new.group_id not in self._prepared if is_shown is None else is_shown
-        rows: list[TimelineRow] = []
+        known = self._logs.get(new.group_id)
+        waited = known.outbox if known is not None else ()
         with self._store.transaction():
             before()
             self._store.save_log(old, new, room_id, is_current=is_shown)
@@ -414,17 +480,13 @@ class Rooms:
                 self._store.save_step(step)
             if new.halt is Halt.REMOVED and old is not None and old.halt is not Halt.REMOVED:
                 self._store.end_rejoin(new.group_id, now)
-            happenings = [*step.happenings, *self._tickets.unheard(new, step.happenings)]
+            unheard = self._tickets.unheard(step.happenings)
+            happenings = [*step.happenings, *not_sent(new.cursor, unheard)]
             if met_by is not None:
                 happenings += self._meet(new, old, met_by, now)
-            for happening in happenings:
-                if isinstance(happening, Said) and self._store.was_shown(
-                    room_id, happening.device, happening.message_id
-                ):
-                    continue  # its sender did not know that it was read, and posted it here again
-                if is_shown and isinstance(happening, Said | Line):
-                    row = row_of(happening, room_id, new.group_id, now)
-                    rows.append(replace(row, number=self._store.add_to_timeline(row)))
+            rows = meant | self._keep_failed(room_id, waited, step.happenings, unheard, now)
+            if is_shown:
+                rows |= self._record(room_id, new.group_id, happenings, now)
         was_outside = old is not None and old.halt in REJOINS
         self._logs[new.group_id], self._room_ids[new.group_id] = new, room_id
         if is_shown:
@@ -435,8 +497,9 @@ class Rooms:
         if new.halt in WAITS_FOR_A_PERSON and old is not None and old.halt is not new.halt:
             way = remedy(new, is_admin=self.is_admin(new), is_invited=False)
             self.failed(new.group_id, Unavailable(REASONS[new.halt], hint=way))
-        for row in rows:
-            self.on_row(row)
+        has_failed = any(isinstance(happening, Dropped) for happening in step.happenings)
+        is_pending = is_shown and (new.outbox is not waited or has_failed)
+        self.on_changed(Changed(room_id, tuple(sorted(rows)), is_pending))
         self.on_step()
         is_ready = not is_shown and not new.outbox
         went = old.successor if old is not None and old.goes_on else b""

@@ -28,7 +28,7 @@ class Service:
         self._membership, self._saying = Membership(running, placing), Saying(running, placing)
         self._renewal, self._trusting = Renewal(running), Trusting(running)
         self._readers = Readers()
-        running.rooms.on_row = lambda row: self._readers.wake()
+        running.rooms.on_changed = lambda changed: self._readers.wake()
         running.on_notice = self._readers.notice
 
     async def call(self, request: api.Request) -> api.Result:

@@ -17,3 +17,8 @@ class Rows:
 
     def _one(self, sql: str, params: Iterable[Any] = ()) -> tuple[Any, ...] | None:
         return next(iter(self._all(sql, params)), None)
+
+
+def marks(count: int) -> str:
+    """So many places for values in a statement."""
+    return ", ".join("?" * count)

@@ -24,11 +24,34 @@ SCHEMA = (
         message_id BLOB NOT NULL, sealed BLOB, PRIMARY KEY (group_id, ticket)
     ) WITHOUT ROWID;
     CREATE TABLE timeline (
-        number INTEGER PRIMARY KEY, room_id BLOB NOT NULL, group_id BLOB NOT NULL, seq INTEGER NOT NULL,
-        message_id BLOB NOT NULL, sender TEXT NOT NULL, device BLOB NOT NULL, time INTEGER NOT NULL,
-        kind TEXT NOT NULL, text TEXT NOT NULL, content BLOB
+        number INTEGER PRIMARY KEY AUTOINCREMENT, room_id BLOB NOT NULL, group_id BLOB NOT NULL,
+        seq INTEGER NOT NULL, event TEXT NOT NULL, taken INTEGER NOT NULL, ref BLOB NOT NULL,
+        sender TEXT NOT NULL, author_key BLOB NOT NULL, time INTEGER, text TEXT NOT NULL, unknown TEXT, content BLOB,
+        reply_to BLOB, thread BLOB, is_action INTEGER NOT NULL, mentions_me INTEGER NOT NULL, edited INTEGER,
+        deleted_by TEXT NOT NULL, is_found INTEGER NOT NULL, has_link INTEGER NOT NULL
     );
     CREATE INDEX timeline_room ON timeline (room_id, number);
+    CREATE INDEX timeline_ref ON timeline (room_id, ref);
+    CREATE INDEX timeline_reply ON timeline (room_id, reply_to) WHERE reply_to IS NOT NULL;
+    CREATE INDEX timeline_thread ON timeline (room_id, thread, number, deleted_by) WHERE thread IS NOT NULL;
+    CREATE INDEX timeline_facts ON timeline (number, time, has_link, sender, room_id) WHERE is_found;
+    CREATE TABLE reaction (
+        number INTEGER PRIMARY KEY, target INTEGER NOT NULL REFERENCES timeline, name TEXT NOT NULL,
+        account_key BLOB NOT NULL, emoji TEXT NOT NULL, UNIQUE (target, account_key, emoji)
+    );
+    CREATE VIRTUAL TABLE word USING fts5 (
+        words, content = '', columnsize = 0, prefix = '1 2 3', tokenize = 'unicode61 remove_diacritics 2'
+    );
+    INSERT INTO word (word, rank) VALUES ('secure-delete', 1);
+    CREATE TABLE room (
+        room_id BLOB PRIMARY KEY, read_to INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0,
+        mentions INTEGER NOT NULL DEFAULT 0, attention TEXT NOT NULL DEFAULT 'all', draft TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID;
+    CREATE TABLE failed (
+        number INTEGER PRIMARY KEY, ticket BLOB NOT NULL UNIQUE, room_id BLOB NOT NULL, content BLOB NOT NULL,
+        reason TEXT NOT NULL, failed INTEGER NOT NULL
+    );
+    CREATE INDEX failed_room ON failed (room_id, number);
     CREATE TABLE pin (
         name TEXT PRIMARY KEY, account_key BLOB NOT NULL, how TEXT NOT NULL, since INTEGER NOT NULL,
         changed_key BLOB, list_version INTEGER NOT NULL, document BLOB, signature BLOB

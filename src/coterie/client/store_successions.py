@@ -70,7 +70,8 @@ class Successions(Rows):
         self._db.execute("DELETE FROM shown_before WHERE room_id = ?", (room_id,))
         self._db.execute(
             "INSERT OR IGNORE INTO shown_before (room_id, device, message_id)"
-            " SELECT room_id, device, message_id FROM timeline WHERE room_id = ? AND sender <> ''"
+            " SELECT room_id, substr(ref, 1, 16), substr(ref, 17) FROM timeline"
+            " WHERE room_id = ? AND event = ''"
             " ORDER BY number DESC LIMIT ?",
             (room_id, last),
         )

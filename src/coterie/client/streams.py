@@ -6,7 +6,7 @@ from coterie.client import api
 from coterie.client.finding import CATCH_UP_S
 from coterie.client.news import News
 from coterie.client.running import Running
-from coterie.client.timeline import message_of
+from coterie.client.timeline import messages
 
 PAGE = 200  # rows read at once
 
@@ -24,9 +24,9 @@ async def read_room(
     rows = store.timeline(room_id, request.last)
     number = rows[-1].number if rows else store.timeline_end()
     while True:
-        for row in rows:
-            yield message_of(row, running.rooms.name(row.room_id))
-            number = row.number
+        for message in messages(rows, store, running.rooms.name):
+            yield message
+            number = message.number
         while news.notices:
             yield api.Notice(news.notices.popleft())
         if not request.follow:

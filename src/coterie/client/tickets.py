@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coterie.client.group_log import GroupLog
-from coterie.client.happening import Dropped, Event, Happening, Landed, Line, Said
+from coterie.client.happening import Dropped, Happening, Landed, Line, Said
 from coterie.errors import CoterieError, Refused
 from coterie.wire.frames import Code
-from coterie.wire.limits import MESSAGE_ID_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ class Tickets:
             ticket.placed.set_exception(error)
             ticket.placed.exception()  # who waited may have gone: that is no news
 
-    def unheard(self, new: GroupLog, happenings: tuple[Happening, ...]) -> list[Line]:
-        """Lines for what was dropped while nobody waited for it."""
+    def unheard(self, happenings: Iterable[Happening]) -> list[Dropped]:
+        """What was dropped while nobody waited for it."""
         return [
-            Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.DROPPED, f"not sent: {dropped.reason}")
+            dropped
             for dropped in happenings
             if isinstance(dropped, Dropped) and not self._is_awaited(dropped.ticket)
         ]

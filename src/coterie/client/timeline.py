@@ -1,65 +1,201 @@
-"""What is kept of a room for people to read, and how other processes see it."""
+"""What is kept of a room for people to read, as other processes see it: rows in, ``api.Message`` out.
 
+A page costs a handful of queries, whatever is in it.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from typing import assert_never
 
-from coterie import content
-from coterie.client.api import Message
-from coterie.client.happening import Line, Said
-from coterie.client.store import TimelineRow
+from coterie.client.api import Message, Quote, Reactions
+from coterie.client.conversation import Reacted
+from coterie.client.store import Store, TimelineRow
+from coterie.client.unsent import Pending
+from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
 
 TEXT, LINE = "text", "line"
 UNKNOWN = "unknown"  # bytes that are no content at all
+QUOTED = 200  # characters of a message that a reply shows
 
 
-def row_of(happening: Said | Line, room_id: bytes, group_id: bytes, now: float) -> TimelineRow:
-    """The row to keep. A kind that this version does not know is kept whole, to be read by a later one."""
-    time_ms = int(now * 1000)
-    if isinstance(happening, Line):
-        kind, text, sender, device, kept = (
-            f"{LINE}/{happening.event}",
-            happening.text,
-            "",
-            b"",
-            None,
+def messages(
+    rows: Sequence[TimelineRow],
+    store: Store,
+    name: Callable[[bytes], str],
+    changing: Callable[[bytes], AbstractSet[Ref]] = lambda room_id: frozenset(),
+) -> list[Message]:
+    """Each row as it is now. ``name`` gives a room's, ``changing`` what ``Rooms.changing`` does."""
+    reactions = store.reactions_to([row.number for row in rows])
+    rooms = {
+        room_id: _Room(
+            [row.message.ref for row in rows if row.room_id == room_id],
+            [row.message.reply_to for row in rows if row.room_id == room_id],
+            store,
+            room_id,
+            name(room_id),
+            changing(room_id),
         )
-    else:
-        sender, device, kept = happening.sender, happening.device, None
-        match content.decode(happening.content):
-            case content.Text(said, said_at):
-                kind, text, time_ms = TEXT, said, said_at
-            case content.Unknown(word, encoded):
-                kind, text, kept = _kind_of(word), "", encoded
-            case other:  # kept whole until the rows of a conversation are (decision 0016)
-                kind, text, kept = str(other.__struct_config__.tag), "", happening.content
-    return TimelineRow(
-        0, room_id, group_id, happening.seq, happening.message_id, sender, device, time_ms, kind, text, kept
-    )  # fmt: skip
+        for room_id in dict.fromkeys(row.room_id for row in rows)
+    }
+    return [rooms[row.room_id].message(row, reactions.get(row.number, ())) for row in rows]
 
 
-def _kind_of(word: str) -> str:
-    """A member chooses the word: it must not be taken for a text, or for a line of the system."""
-    return UNKNOWN if not word or word in (TEXT, LINE) or word.startswith(f"{LINE}/") else word
+class _Room:
+    """What some rows of one room show of others."""
+
+    def __init__(
+        self,
+        refs: Collection[Ref],
+        answered: Collection[Ref | None],
+        store: Store,
+        room_id: bytes,
+        name: str,
+        changing: AbstractSet[Ref] = frozenset(),
+    ) -> None:
+        self._name = name
+        self._changing = changing
+        self._replies = store.thread_sizes(room_id, refs)
+        meant = {ref for ref in (*answered, *self._replies, *(changing & set(refs))) if ref}
+        self._shown = store.rows_of(room_id, meant)
+
+    def message(self, row: TimelineRow, reactions: Iterable[Reacted]) -> Message:
+        """The row with what belongs to it."""
+        said = row.message
+        # Of two rows under one reference the first is meant, by whoever says something of it.
+        is_meant = said.ref in self._shown and self._shown[said.ref].number == row.number
+        return Message(
+            self._name,
+            row.room_id.hex(),
+            row.seq,
+            said.ref.message_id.hex(),
+            said.author.name,
+            said.ref.device.hex(),
+            iso(row.taken_ms if said.time_ms is None else said.time_ms),
+            _kind(row),
+            said.text,
+            row.event,
+            row.number,
+            self.quote(said.reply_to),
+            hex_of(said.thread) if said.thread else "",
+            self._replies.get(said.ref, 0) if is_meant else 0,
+            said.is_action,
+            said.mentions_me,
+            "" if said.edited_ms is None else iso(said.edited_ms),
+            said.deleted_by,
+            _reactions(reactions),
+            "changing" if is_meant and said.ref in self._changing else "",
+        )
+
+    def quote(self, ref: Ref | None) -> Quote | None:
+        """What a reply answers."""
+        if ref is None:
+            return None
+        found = self._shown.get(ref)
+        if found is None:
+            return Quote(hex_of(ref))
+        said = found.message
+        text = re.sub(r"\s", " ", said.text[:QUOTED])
+        return Quote(hex_of(ref), found.number, said.author.name, text, said.is_deleted)
 
 
-def message_of(row: TimelineRow, room: str) -> Message:
-    """As the SDK and the command line give it."""
-    kind, _, event = row.kind.partition("/")
-    return Message(
-        room,
-        row.room_id.hex(),
-        row.seq,
-        row.message_id.hex(),
-        row.sender,
-        row.device.hex(),
-        _iso(row.time_ms),
-        kind if kind == LINE else row.kind,
-        row.text,
-        event if kind == LINE else "",
+def pending_messages(
+    posts: Sequence[Pending],
+    store: Store,
+    room_id: bytes,
+    room: str,
+    account: str,
+    device: bytes,
+) -> tuple[Message, ...]:
+    """As ``api.Pending`` has them."""
+    answered = [_answered(post.content) for post in posts]
+    shown = _Room((), answered, store, room_id, room)
+    return tuple(
+        Message(
+            room,
+            room_id.hex(),
+            0,
+            post.message_id.hex(),
+            account,
+            device.hex(),
+            "" if isinstance(post.content, Unknown) else iso(post.content.time),
+            _pending_kind(post.content),
+            _pending_text(post.content),
+            reply_to=shown.quote(target),
+            thread=_thread(post.content),
+            is_action=isinstance(post.content, Text) and post.content.is_action,
+            state="failed" if post.reason else "sending",
+            reason=post.reason,
+            ticket=post.ticket.hex(),
+        )
+        for post, target in zip(posts, answered, strict=True)
     )
 
 
-def _iso(time_ms: int) -> str:
-    """A sender's clock says anything: what is no date is the nearest one."""
+def _kind(row: TimelineRow) -> str:
+    """A member chooses the word of a kind: it must not be taken for a text, or for a line of the system."""
+    if row.is_line:
+        return LINE
+    unknown = row.message.unknown
+    if unknown is None:
+        return TEXT
+    is_ours = unknown.kind in ("", TEXT, LINE) or unknown.kind.startswith(f"{LINE}/")
+    return UNKNOWN if is_ours else unknown.kind
+
+
+def _reactions(reactions: Iterable[Reacted]) -> tuple[Reactions, ...]:
+    names: dict[str, list[str]] = {}
+    for reaction in reactions:
+        names.setdefault(reaction.emoji, []).append(reaction.author.name)
+    return tuple(Reactions(emoji, tuple(by)) for emoji, by in names.items())
+
+
+def _answered(said: Content) -> Ref | None:
+    match said:
+        case Text():
+            return said.reply_to
+        case Edit(target) | Delete(target) | Reaction(target):
+            return target
+        case Unknown():
+            return None
+        case _:
+            assert_never(said)
+
+
+def _thread(said: Content) -> str:
+    return hex_of(said.thread) if isinstance(said, Text) and said.thread else ""
+
+
+def _pending_kind(said: Content) -> str:
+    return UNKNOWN if isinstance(said, Unknown) else str(said.__struct_config__.tag)
+
+
+def _pending_text(said: Content) -> str:
+    match said:
+        case Text(text) | Edit(_, text):
+            return text
+        case Reaction(_, emoji):
+            return emoji
+        case Delete() | Unknown():
+            return ""
+        case _:
+            assert_never(said)
+
+
+def hex_of(ref: Ref) -> str:
+    """``api.MessageRef``."""
+    return (ref.device + ref.message_id).hex()
+
+
+def ref_of(named: str) -> Ref:
+    """From ``api.MessageRef``."""
+    joined = bytes.fromhex(named)
+    return Ref(joined[:16], joined[16:])
+
+
+def iso(time_ms: int) -> str:
+    """In UTC. A sender's clock says anything: what is no date is the nearest one."""
     seconds = min(max(time_ms / 1000, 0), 253_402_300_799)  # the end of the year 9999
     return (
         datetime.fromtimestamp(seconds, UTC)
