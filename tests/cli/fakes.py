@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 import pytest
 
@@ -79,6 +80,7 @@ def message(text: str, *, seq: int = 1, kind: str = "text", sender: str = "bobb"
         kind=kind,
         text=text,
         event="added" if kind == "line" else "",
+        number=seq,
     )
 
 
@@ -92,6 +94,7 @@ class FakeBackend:
         self.refuses: dict[str, CoterieError] = {}
         self.pins = {"bobb": "believed"}
         self.numbers = [NUMBER]  # the last one stays
+        self.found = api.Found((), has_more=False)
         self.stream_error: CoterieError | None = None  # at the end of a stream
         self._grown = asyncio.Event()
 
@@ -100,7 +103,7 @@ class FakeBackend:
         self.timeline.append(said)
         self._grown.set()
 
-    async def call(self, request: api.Request) -> api.Result:
+    async def call(self, request: api.Request) -> api.Result:  # noqa: PLR0912  # one case a request
         self.asked.append(request)
         match request:
             case api.GetStatus():
@@ -113,6 +116,12 @@ class FakeBackend:
             case api.SendText(room, text):
                 self._check(room)
                 return self._sent(text)
+            case api.EditMessage() | api.DeleteMessage() | api.React():
+                return api.Sent("ops", 9, f"{9:032x}")
+            case api.GetPage():
+                return self._page(request)
+            case api.Search():
+                return self.found
             case api.VerifyAccount(name, compared, seen):
                 number = self.numbers.pop(0) if len(self.numbers) > 1 else self.numbers[0]
                 if compared and seen not in ("", number):
@@ -127,7 +136,12 @@ class FakeBackend:
             case _:
                 return OPS
 
-    async def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Message | api.Notice, None]:
+    @overload
+    def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Read, None]: ...
+    @overload
+    def stream(self, request: api.Watch) -> AsyncGenerator[api.Update, None]: ...
+    async def stream(self, request: api.StreamRequest) -> AsyncGenerator[api.Update, None]:
+        assert isinstance(request, api.ReadRoom)
         self.asked.append(request)
         if request.room is not None:
             self._check(request.room)
@@ -149,6 +163,13 @@ class FakeBackend:
         said = message(text, seq=len(self.timeline) + 1, sender="alice")
         self.say(said)
         return api.Sent(said.room, said.seq, said.message_id)
+
+    def _page(self, request: api.GetPage) -> api.Page:
+        """The newest, or those from the number on that it is around."""
+        said = [one for one in self.timeline if isinstance(one, api.Message)]
+        if request.around is not None:
+            said = [one for one in said if one.number >= request.around][: request.limit]
+        return api.Page(tuple(said[-request.limit :]), has_older=False, has_newer=False)
 
     @staticmethod
     def _check(room: str) -> None:

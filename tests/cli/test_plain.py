@@ -10,7 +10,7 @@ import pytest
 from coterie.cli.plain import PlainChat
 from coterie.client import api
 from coterie.errors import InvalidInput, Unavailable
-from coterie.ui.commands import COMMANDS
+from coterie.ui.commands import PLAIN_COMMANDS
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import OPS, FakeBackend, Runs, message
 
@@ -108,15 +108,121 @@ def test_commands_are_requests_whose_results_are_shown(
 
 
 def test_every_command_of_the_table_is_done_and_listed_by_help(run: Runs) -> None:
-    lines = []
-    for command in COMMANDS.values():
-        words = command.arguments.replace("[", "").replace("]", "").replace("...", "").lower()
-        words = words.replace("room", "ops").replace("name", "bobb")
-        lines += [] if command.name == "quit" else [f"/{command.name} {words}"]
+    run.backend.timeline = [message("hello"), message("mine", seq=2, sender="alice")]
+    typed = {
+        "ROOM": "ops", "NAME": "bobb", "TEXT…": "well", "TITLE…": "well", "QUERY…": "well",
+        "EMOJI": "👍", "NUMBER": "1", "COUNT": "2", "WORD": "carol", "all|mentions|nothing": "nothing",
+    }  # fmt: skip
+    lines = [
+        " ".join((f"/{command.name}", *(typed[word.strip("[]")] for word in command.words)))
+        for command in PLAIN_COMMANDS.values()
+        if command.name != "quit"
+    ]
     outcome = run.chat("ops", stdin="\n".join(lines).encode())
+    assert "error" not in outcome.err
     assert outcome.status == 0
-    for command in COMMANDS.values():
+    for command in PLAIN_COMMANDS.values():
         assert f"coterie: {command.usage} " in outcome.err
+
+
+SAID = (
+    message("shall we?"),
+    message("yes", seq=2, sender="alice"),
+    message("bobb left the building", seq=3, kind="line", sender=""),
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("/reply  why  not", api.SendText("ops", "why  not", reply_to=SAID[0].ref)),
+        ("/reply 2 then go", api.SendText("ops", "then go", reply_to=SAID[1].ref)),
+        ("/me waves", api.SendText("ops", "waves", is_action=True)),
+        ("/edit no", api.EditMessage("ops", SAID[1].ref, "no")),
+        ("/edit 1 no", api.EditMessage("ops", SAID[0].ref, "no")),
+        ("/delete", api.DeleteMessage("ops", SAID[1].ref)),
+        ("/react :tada:", api.React("ops", SAID[0].ref, "🎉")),
+        ("/react 👍 2", api.React("ops", SAID[1].ref, "👍")),
+        ("/search in:ops we", api.Search("in:ops we")),
+        ("/last 2", api.GetPage("ops", 2)),
+        ("/unread", api.MarkRead("ops", 0)),
+        ("/unread 2", api.MarkRead("ops", 1)),
+        ("/topic what we ship", api.ChangeRoom("ops", topic="what we ship")),
+        ("/rename #war room", api.ChangeRoom("ops", name="war room")),
+        ("/mute mentions", api.SetAttention("ops", "mentions")),
+        ("/msg @bobb hello  you", api.OpenDirect("bobb")),
+        ("/msg @bobb hello  you", api.SendText(OPS.room_id, "hello  you")),
+    ],
+)
+def test_a_command_means_the_newest_message_that_fits_or_that_of_a_number(
+    run: Runs, line: str, request_: api.Request
+) -> None:
+    run.backend.timeline = list(SAID)
+    outcome = run.chat("ops", stdin=f"{line}\n".encode())
+    assert request_ in run.backend.asked
+    assert outcome.status == 0
+
+
+def test_a_reaction_that_is_there_is_taken_away(run: Runs) -> None:
+    liked = msgspec.structs.replace(SAID[0], reactions=(api.Reactions("👍", ("alice",)),))
+    run.backend.timeline = [liked]
+    run.chat("ops", stdin="/react 👍\n".encode())
+    assert api.React("ops", liked.ref, "👍", remove=True) in run.backend.asked
+
+
+def test_a_message_that_is_not_there_is_no_message(run: Runs) -> None:
+    run.backend.timeline = [SAID[0]]
+    outcome = run.chat("ops", stdin=b"/edit better\n/reply 7 what?\n")
+    assert outcome.status == 1
+    assert "no message of yours was shown here" in outcome.err
+    assert "there is no message 7 in this room" in outcome.err
+    assert sent(run.backend) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"), [(("--numbers",), b""), ((), b"/last\n")], ids=["always", "asked for"]
+)
+def test_numbers_are_shown_where_they_are_wanted(
+    run: Runs, words: tuple[str, ...], typed: bytes
+) -> None:
+    run.backend.timeline = [SAID[0]]
+    lines = run.chat("ops", *words, stdin=typed).out.splitlines()
+    assert lines[-1] == "1 2026-11-24 10:12 bobb  shall we?"
+
+
+def test_what_was_found_is_shown_with_its_room_and_what_there_is_more_is_told(run: Runs) -> None:
+    hit = api.Hit(SAID[0], "shall we", ((0, 5),), is_cut_after=True)
+    run.backend.found = api.Found((hit,), has_more=True)
+    outcome = run.chat("ops", stdin=b"/search shall\n")
+    assert outcome.out == "1 2026-11-24 10:12 #ops bobb  shall we…\n"
+    assert "coterie: there are more" in outcome.err
+
+
+def test_who_types_has_seen_what_is_shown_and_a_program_has_not(run: Runs) -> None:
+    run.backend.timeline = list(SAID)
+    run.chat("ops", stdin=b"\n\n")
+    assert [one for one in run.backend.asked if isinstance(one, api.MarkRead)] == [
+        api.MarkRead("ops", 3)
+    ]
+    run.backend.asked.clear()
+    run.chat("ops", "--json", stdin=b"\n\n")
+    assert not any(isinstance(one, api.MarkRead) for one in run.backend.asked)
+
+
+def test_what_becomes_of_a_message_is_told_in_words(run: Runs) -> None:
+    edited = msgspec.structs.replace(SAID[0], text="shall we\nor not?", edited=SAID[0].time)
+    liked = msgspec.structs.replace(edited, reactions=(api.Reactions("👍", ("alice", "carol")),))
+    gone = msgspec.structs.replace(SAID[0], text="", deleted_by="carol")
+    run.backend.timeline = [SAID[0], edited, liked, edited, gone]
+    assert run.chat("ops", stdin=b"").out.splitlines()[1:] == [
+        "bobb edited 1: shall we",
+        "    or not?",
+        "alice reacted 👍 to 1",
+        "carol reacted 👍 to 1",
+        "alice took 👍 from 1",
+        "carol took 👍 from 1",
+        "carol deleted 1",
+    ]
 
 
 def test_json_gives_the_same_objects_as_the_commands(run: Runs) -> None:

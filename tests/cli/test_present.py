@@ -77,7 +77,10 @@ def test_a_senders_clock_can_be_anything(time: str) -> None:
 
 def test_json_of_a_message_has_these_keys() -> None:
     (fields,) = as_json(message("hello"))
-    expected = "room room_id seq message_id sender device time kind text event"
+    expected = (
+        "room room_id seq message_id sender device time kind text event number reply_to thread replies is_action"
+        " mentions_me edited deleted_by reactions state reason ticket"
+    )
     assert list(fields) == expected.split()
 
 
@@ -134,7 +137,9 @@ def test_status_shows_everything_to_compare() -> None:
 def test_what_is_merely_done_says_nothing() -> None:
     assert shown(api.Done()) == []
     assert shown(api.Sent("ops", 3, "0d")) == []
-    assert as_json(api.Sent("ops", 3, "0d")) == [{"room": "ops", "seq": 3, "message_id": "0d"}]
+    assert as_json(api.Sent("ops", 3, "0d")) == [
+        {"room": "ops", "seq": 3, "message_id": "0d", "ticket": ""}
+    ]
 
 
 def test_a_notice_is_one_line() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Lines in, lines out: for pipes, screen readers and simple terminals.",
 )
+@click.option("--numbers", is_flag=True, help="With --plain: each message has its number in front.")
 @click.option(
     "--theme",
     type=click.Choice(["dark", "light", "high-contrast", "terminal"]),
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     help="The colours of the full screen; terminal has the terminal's own 16. NO_COLOR takes all away.",
 )
 @pass_invocation
-def command(invocation: Invocation, room: str | None, plain: bool, theme: str) -> None:
+def command(
+    invocation: Invocation, room: str | None, plain: bool, numbers: bool, theme: str
+) -> None:
     """Talk, on the full screen or in lines.
 
     The screen opens ROOM, or the first one, and has all others beside it; F1 shows its keys, Ctrl+Q quits.
@@ -46,8 +49,10 @@ def command(invocation: Invocation, room: str | None, plain: bool, theme: str) -
     typed is stored, or at once with Ctrl+C. A line that fails does not end it; then the exit status is 1.
     """
     if plain:
-        _talk_in_lines(invocation, room)
+        _talk_in_lines(invocation, room, with_numbers=numbers)
         return
+    if numbers:
+        raise Misuse("--numbers is for lines", hint="add --plain")
     if invocation.is_json:
         raise Misuse("the full screen has no --json", hint="add --plain")
     if not all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)):
@@ -63,7 +68,7 @@ def command(invocation: Invocation, room: str | None, plain: bool, theme: str) -
     with_backend(invocation, show, is_for_screen=True)
 
 
-def _talk_in_lines(invocation: Invocation, room: str | None) -> None:
+def _talk_in_lines(invocation: Invocation, room: str | None, *, with_numbers: bool) -> None:
     invocation.take_stdin("the chat")
     if sys.stdin is None:
         raise StorageError("standard input is closed")
@@ -76,7 +81,8 @@ def _talk_in_lines(invocation: Invocation, room: str | None) -> None:
         from coterie.content import MAX_TEXT
 
         lines = typed_lines(sys.stdin.fileno(), MAX_TEXT * 4)  # bytes UTF-8 takes for a character
-        return await PlainChat(backend, room, is_json=invocation.is_json).run(lines)
+        chat = PlainChat(backend, room, is_json=invocation.is_json, with_numbers=with_numbers)
+        return await chat.run(lines)
 
     try:
         failures = with_backend(invocation, talk)

@@ -4,30 +4,35 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
+from typing import TypeVar
 
 from coterie.cli import output, present
 from coterie.cli.calling import answer
+from coterie.cli.plain_commands import run_command
+from coterie.cli.shown import Shown
 from coterie.client.api import (
-    AddMembers,
     Backend,
-    CreateRoom,
-    FollowRoom,
+    DeleteMessage,
+    EditMessage,
     GetStatus,
-    LeaveRoom,
     ListMembers,
     ListRooms,
+    MarkRead,
     Notice,
+    React,
     ReadRoom,
-    RemoveMember,
-    RenewRoom,
     Request,
+    Result,
     Room,
+    Rooms,
     SendText,
     Sent,
-    VerifyAccount,
+    Status,
 )
-from coterie.errors import CoterieError, InvalidInput, LocalProtocolError, Unavailable
-from coterie.ui.commands import COMMANDS, Called, Said, parse
+from coterie.errors import CoterieError, InvalidInput, Unavailable
+from coterie.ui.commands import PLAIN_COMMANDS, Called, Said, parse
+
+T = TypeVar("T")
 
 HISTORY = 10  # messages shown when a room comes into view
 REMEMBERED = (
@@ -41,15 +46,19 @@ APPEARANCE_TIMEOUT_S = (
 class PlainChat:
     """One chat, from its first line to its last. ``room`` None: all rooms are shown, and none is written to."""
 
-    def __init__(self, backend: Backend, room: str | None, *, is_json: bool) -> None:
+    def __init__(
+        self, backend: Backend, room: str | None, *, is_json: bool, with_numbers: bool = False
+    ) -> None:
         self._backend = backend
         self._room = room
-        self._is_json = is_json
+        self._is_json, self._with_numbers = is_json, with_numbers
+        self._account = ""
         self._failures = 0
-        self._shown: deque[str] = deque(maxlen=REMEMBERED)
+        self._read_to = 0  # what the person has seen of the room in view
+        self._ids: deque[str] = deque(maxlen=REMEMBERED)
         self._unshown: set[str] = set()  # message ids of ours, stored and not yet in view
         self._all_shown = asyncio.Event()
-        self._view = asyncio.create_task(self._show())
+        self._begin_view()
 
     async def run(self, lines: AsyncIterator[str | InvalidInput]) -> int:
         """How many of the lines failed, when they have ended (or with ``/quit``) and what was typed is in view.
@@ -81,15 +90,16 @@ class PlainChat:
             try:
                 if isinstance(line, InvalidInput):
                     raise line
-                match parse(line):
+                await self._mark_read()
+                match parse(line, PLAIN_COMMANDS):
                     case None:
                         pass
                     case Said(text):
-                        await self._say(text)
+                        await self.say(SendText(self.chosen(), text))
                     case Called(command) if command.name == "quit":
                         break
                     case Called(command, arguments):
-                        await self._do(command.name, arguments)
+                        await run_command(self, command.name, arguments)
             except CoterieError as error:  # of this line; the chat goes on
                 self._failures += 1
                 output.complain_about(error)
@@ -97,82 +107,90 @@ class PlainChat:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_shown.wait(), APPEARANCE_TIMEOUT_S)
 
-    async def _say(self, text: str) -> None:
-        sent = await answer(self._backend, SendText(self._chosen(), text), Sent)
-        if sent.message_id not in self._shown:
+    async def _mark_read(self) -> None:
+        """Who types has seen what stands above; a program has not."""
+        newest = self.shown.newest
+        if self._room is not None and newest > self._read_to and not self._is_json:
+            self._read_to = newest
+            await self.ask(MarkRead(self._room, newest), Room)
+
+    # --- what commands do ----------------------------------------------------------------------
+
+    async def ask(self, request: Request, expected: type[T]) -> T:
+        """The answer. Raises what ``Backend.call`` does."""
+        return await answer(self._backend, request, expected)
+
+    async def show(self, request: Request) -> None:
+        """The answer, in lines."""
+        self.put(await self._backend.call(request))
+
+    def put(self, result: Result, *, with_numbers: bool = False) -> None:
+        """A result, in lines."""
+        shown = present.lines(result, is_json=self._is_json, with_numbers=with_numbers)
+        output.put(*shown)
+
+    async def say(self, text: SendText) -> None:
+        """Returns when it is stored; it is in view soon."""
+        sent = await self.ask(text, Sent)
+        if sent.message_id not in self._ids:
             self._unshown.add(sent.message_id)
             self._all_shown.clear()
 
-    async def _do(  # noqa: PLR0912  # one case a command
-        self, command: str, arguments: tuple[str, ...]
-    ) -> None:
-        match command, arguments:
-            case "join", (room,):
-                await self._join(room)
-            case "rooms", ():
-                await self._answer(ListRooms())
-            case "members", ():
-                await self._answer(ListMembers(self._chosen()))
-            case "create", (name, *members):
-                request = CreateRoom(name.removeprefix("#"), tuple(map(_account, members)))
-                await self._join((await answer(self._backend, request, Room)).room_id)
-            case "invite", names:
-                await self._answer(AddMembers(self._chosen(), tuple(map(_account, names))))
-            case "kick", (name,):
-                await self._answer(RemoveMember(self._chosen(), _account(name)))
-            case "leave", ():
-                await self._answer(LeaveRoom(self._chosen()))
-            case "renew", ():
-                await self._answer(RenewRoom(self._chosen()))
-            case "follow", words:
-                await self._answer(FollowRoom(self._chosen(), accept=words))
-            case "verify", (name,):
-                await self._answer(VerifyAccount(_account(name)))
-            case "status", ():
-                await self._answer(GetStatus())
-            case "help", ():
-                width = max(len(known.usage) for known in COMMANDS.values())
-                for known in COMMANDS.values():
-                    output.note(f"{known.usage:<{width}}  {known.help}")
-            case _:
-                raise LocalProtocolError(f"/{command} is in the table, and nothing does it")
+    async def change(self, request: EditMessage | DeleteMessage | React) -> None:
+        """Returns when it is stored; what it did is told as that of others is."""
+        await self.ask(request, Sent)
 
-    async def _join(self, room: str) -> None:
-        await self._answer(ListMembers(room))  # raises where there is no such room
+    async def join(self, room: str) -> None:
+        """Has this room alone in view from now on."""
+        await self.show(ListMembers(room))  # raises where there is no such room
         before, self._room = self._view, room
+        self._read_to = 0
         self._unshown.clear()  # stored they are; they would come in another view
-        self._view = asyncio.create_task(self._show())
+        self._begin_view()
         before.cancel()
         await asyncio.wait({before})
 
-    async def _answer(self, request: Request) -> None:
-        result = await self._backend.call(request)
-        output.put(*present.lines(result, is_json=self._is_json))
-
-    def _chosen(self) -> str:
+    def chosen(self) -> str:
+        """The room that is written to. Raises InvalidInput where there is none."""
         if self._room is None:
             raise InvalidInput("no room is chosen", hint="/join ROOM, or /rooms for the list")
         return self._room
 
+    async def room(self) -> Room:
+        """It, as it is."""
+        wanted = self.chosen()
+        name = wanted.lstrip("#@")
+        rooms = (await self.ask(ListRooms(catch_up=False), Rooms)).rooms
+        found = [room for room in rooms if room.name == name]
+        found = found or [room for room in rooms if room.room_id.startswith(wanted)]
+        if not found:
+            raise InvalidInput(f"there is no room {wanted}", hint="/rooms lists them")
+        return found[0]
+
+    async def account(self) -> str:
+        """Our name."""
+        if not self._account:
+            self._account = (await self.ask(GetStatus(catch_up=False), Status)).account
+        return self._account
+
     # --- what is said --------------------------------------------------------------------------
 
-    async def _show(self) -> None:
-        room = self._room
-        request = ReadRoom(room, last=HISTORY, follow=True)
+    def _begin_view(self) -> None:
+        self.shown = Shown(with_room=self._room is None, with_numbers=self._with_numbers)
+        self._view = asyncio.create_task(self._show(self._room, self.shown))
+
+    async def _show(self, room: str | None, shown: Shown) -> None:
+        request = ReadRoom(room, last=HISTORY, follow=True, changes=True)
         async with aclosing(self._backend.stream(request)) as stream:
             async for result in stream:
                 if isinstance(result, Notice):
                     output.note(result.text)
                     continue
+                lines = shown.lines(result)
                 if self._is_json:
-                    output.put(*present.lines(result, is_json=True))
-                else:
-                    output.put(present.message(result, with_room=room is None))
-                self._shown.append(result.message_id)
+                    lines = list(present.lines(result, is_json=True))
+                output.put(*lines)
+                self._ids.append(result.message_id)
                 self._unshown.discard(result.message_id)
                 if not self._unshown:
                     self._all_shown.set()
-
-
-def _account(typed: str) -> str:
-    return typed.removeprefix("@")

@@ -5,17 +5,23 @@ Nothing from others can reach a terminal raw: text is cleaned, and the JSON is A
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
+from coterie.cli.message_line import CONTINUED, message_line, room_mark
 from coterie.client.api import (
     Done,
+    Draft,
+    Found,
+    Hit,
     Member,
     Members,
     Message,
     Notice,
+    Page,
+    Pending,
     Result,
     Room,
     Rooms,
@@ -26,11 +32,12 @@ from coterie.client.api import (
 from coterie.ui.clean import clean, clean_line
 from coterie.ui.pins import words_of
 
-CONTINUED = "    "  # before the further lines of a message: they can't pass for another message
 DIGIT_GROUPS_A_LINE = 4
 
 
-def lines(result: Result, *, is_json: bool) -> Iterator[str]:
+def lines(  # noqa: PLR0912  # one case a result
+    result: Result | Message | Notice | Pending, *, is_json: bool, with_numbers: bool = False
+) -> Iterator[str]:
     """Those of one result. As JSON it is an object a line: a list gives one for each of its parts."""
     if is_json:
         yield from map(_json, _parts(result))
@@ -41,7 +48,18 @@ def lines(result: Result, *, is_json: bool) -> Iterator[str]:
         case Notice(text):
             yield clean_line(text)
         case Message():
-            yield message(result)
+            yield message_line(result, with_number=with_numbers)
+        case Page(messages):
+            for message in messages:
+                yield message_line(message, with_number=with_numbers)
+        case Pending(_, messages):
+            for message in messages:
+                yield _pending(message)
+        case Found(hits):
+            for hit in hits:
+                yield _hit(hit)
+        case Draft(text):
+            yield from clean(text).split("\n")
         case Room():
             yield from _table([_room_row(result)])
         case Rooms(rooms):
@@ -56,35 +74,6 @@ def lines(result: Result, *, is_json: bool) -> Iterator[str]:
             assert_never(result)
 
 
-def message(message: Message, *, with_room: bool = False) -> str:
-    """One message: time here, sender, text. A line of the system has a star in the sender's place."""
-    room = f"{room_mark(message.room)} " if with_room else ""
-    match message.kind:
-        case "text":
-            who, text = f"{clean_line(message.sender)} ", message.text
-        case "line":
-            who, text = "*", message.text
-        case kind:
-            who = f"{clean_line(message.sender)} "
-            text = f"[{clean_line(kind) or 'something'}: this version cannot show it]"
-    first, *rest = clean(text).split("\n")
-    head = f"{local_time(message.time)} {room}{who} {first}"
-    return "\n".join([head, *(CONTINUED + line for line in rest)])
-
-
-def local_time(time: str) -> str:
-    """To the minute, on the clock of who reads. A sender's clock can be anything, so it never fails."""
-    try:
-        return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")
-    except (ValueError, OverflowError):
-        return clean_line(time)[:16]
-
-
-def room_mark(name: str) -> str:
-    """A room's name as people know it."""
-    return f"#{clean_line(name)}"
-
-
 def grouped(hexadecimal: str, size: int = 4) -> str:
     """In groups, for eyes."""
     return " ".join(hexadecimal[at : at + size] for at in range(0, len(hexadecimal), size))
@@ -92,11 +81,14 @@ def grouped(hexadecimal: str, size: int = 4) -> str:
 
 def _room_row(room: Room) -> tuple[str, ...]:
     return (
-        room_mark(room.name),
+        room_mark(room.name, is_direct=bool(room.direct)),
         room.room_id[:8],
         _count(room.members, "member"),
         "admin" if room.admin else "",
+        f"{room.unread} unread" if room.unread else "",
+        f"{room.mentions} for you" if room.mentions else "",
         _count(room.waiting, "message") + " waiting" if room.waiting else "",
+        {"all": "", "mentions": "only mentions ring", "nothing": "muted"}[room.attention],
         clean_line(room.reason or (room.topic if room.state == "open" else room.state)),
     )
 
@@ -109,6 +101,20 @@ def _member_row(member: Member) -> tuple[str, ...]:
         f"{words.mark} {clean_line(words.word)}",
         "device " + " ".join(device[:8] for device in member.devices),
     )
+
+
+def _hit(hit: Hit) -> str:
+    """Where it is, and the words around what was found."""
+    message = hit.message
+    excerpt = f"{'…' if hit.is_cut_before else ''}{hit.excerpt}{'…' if hit.is_cut_after else ''}"
+    return message_line(replace(message, text=excerpt), with_room=True, with_number=True)
+
+
+def _pending(message: Message) -> str:
+    """What waits, or why it failed; by its ticket."""
+    what = "" if message.kind == "text" else f"{clean_line(message.kind)}: "
+    state = "waits" if message.state == "sending" else f"failed: {clean_line(message.reason)}"
+    return f"{message.ticket}  {state}  {what}{clean_line(message.text)}"
 
 
 def _safety_number(number: SafetyNumber) -> Iterator[str]:
@@ -151,12 +157,16 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _parts(result: Result) -> tuple[msgspec.Struct, ...]:
+def _parts(result: Result | Message | Notice | Pending) -> tuple[msgspec.Struct, ...]:
     match result:
         case Rooms(rooms):
             return rooms
         case Members(members):
             return members
+        case Page(messages) | Pending(_, messages):
+            return messages
+        case Found(hits):
+            return hits
         case _:
             return (result,)
 
