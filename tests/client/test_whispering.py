@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from coterie.client import api
 from coterie.client.around import PRESENCE_LASTS_S, SAY_PRESENCE_EVERY_S, TYPING_LASTS_S
@@ -11,9 +12,13 @@ from coterie.client.fleeting import NONCE_SIZE, Presence, Typing, Whispers
 from coterie.client.log import Halt
 from coterie.client.whispering import GREET_AFTER_S, Whispering
 from coterie.wire import frames as f
+from coterie.wire.limits import MAX_HEARERS, WHISPER_SIZE
 from tests.asynchronous import asynchronous
 from tests.client.house import House, Person, pair_in, until
-from tests.fakes import settle
+from tests.fakes import FakeClock, settle
+
+if TYPE_CHECKING:
+    from coterie.client.rooms import Rooms
 
 
 def whispering(person: Person) -> Whispering:
@@ -220,6 +225,42 @@ async def test_what_is_replayed_forged_or_of_nobody_changes_nothing(tmp_path: Pa
         await p.alice.say("hello")
         await p.bobb.in_step()  # and the connection is as before
         assert await p.bobb.texts() == ["hello"]
+
+
+class Crowd:
+    """A room of so many devices, and its only group: as much as is looked at before it is known to be too many."""
+
+    epoch, halt = 7, Halt.OPEN
+
+    def __init__(self, devices: int) -> None:
+        self._devices = devices
+        self.group = self
+
+    def __contains__(self, group_id: bytes) -> bool:
+        return True
+
+    def log(self, group_id: bytes) -> "Crowd":
+        return self
+
+    def members(self) -> range:
+        return range(self._devices)
+
+    def group_of(self, room_id: bytes) -> bytes:
+        return room_id
+
+    def strangers(self, group_id: bytes) -> list[str]:
+        return []
+
+
+def test_in_a_room_of_too_many_nothing_is_whispered_or_heard() -> None:
+    sent: list[f.Whisper] = []
+    rooms = cast("Rooms", Crowd(MAX_HEARERS + 1))
+    alices = Whispering(rooms, "alice", FakeClock(), sent.append)
+    alices.connected()
+    alices.typed(b"r" * 16)
+    alices.heard(f.Whispered(b"r" * 16, bytes(WHISPER_SIZE)))
+    assert sent == []
+    assert alices.around(b"r" * 16) == api.Around((b"r" * 16).hex(), (), {})
 
 
 # --- epochs and members --------------------------------------------------------------------------

@@ -206,8 +206,10 @@ class Whispering:
     # --- saying --------------------------------------------------------------------------------
 
     def _say(self, room_id: bytes, thing: Fleeting | None) -> None:
+        if thing is None:
+            return  # most keys: it was said a moment ago
         group_id = self._rooms.group_of(room_id)
-        if thing is None or group_id is None or not self._may_speak(group_id):
+        if group_id is None or not self._may_speak(group_id):
             return
         whispers = self._epoch(group_id).whispers
         if whispers is not None:
