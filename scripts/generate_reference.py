@@ -37,6 +37,7 @@ LIMITS = (  # every public number of these modules is a limit, and its comment s
     "coterie.client.connection",
     "coterie.client.rotation",
     "coterie.client.link",
+    "coterie.client.around",
 )
 STATES = MappingProxyType(
     {

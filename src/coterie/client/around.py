@@ -9,10 +9,10 @@ from coterie.client.fleeting import Fleeting, Presence, Typing
 PresenceWord = Literal["online", "away", "offline", "unknown"]
 UNKNOWN: Literal["unknown"] = "unknown"
 
-SAY_TYPING_EVERY_S = 4.0
-TYPING_LASTS_S = 10.0  # two of them lost, and it still shows
-SAY_PRESENCE_EVERY_S = 60.0
-PRESENCE_LASTS_S = 150.0
+SAY_TYPING_EVERY_S = 4.0  # while keys are pressed
+TYPING_LASTS_S = 10.0  # one of them lost, and it still shows
+SAY_PRESENCE_EVERY_S = 60.0  # and when it changes
+PRESENCE_LASTS_S = 150.0  # one of them lost, and the next one late
 MOST_PRESENT = 50  # devices of a room in which presence is said: in larger ones it would be noise
 MOST_TOLD = 200  # devices that are told of one's presence each minute
 
