@@ -16,6 +16,7 @@ from coterie.client.room_policy import direct_room_id, is_direct, leaf_identity
 from coterie.client.room_state import RULES_VERSION, RoomState
 from coterie.content import Text
 from coterie.errors import InvalidInput
+from coterie.mls.leaf_node import LeafNodeSource
 from coterie.wire.limits import GROUP_ID_SIZE
 
 NAME = "direct"  # of every such room, and shown to nobody: each side calls it by the other's name
@@ -75,6 +76,16 @@ def gives_way(log: GroupLog, group_id: bytes) -> bool:
     other is not, and will not be, keeps nobody.
     """
     return group_id < log.group_id or not partner(log)
+
+
+def was_answered(log: GroupLog) -> bool:
+    """Whether the other account was ever there: who is added heals before the first message, by a leaf of a commit."""
+    mine = leaf_identity(log.group.own_leaf).account_key
+    return any(
+        leaf.source is LeafNodeSource.COMMIT
+        for leaf in (member.leaf_node for member in log.group.members())
+        if leaf_identity(leaf).account_key != mine
+    )
 
 
 def id_below(group_id: bytes) -> bytes:

@@ -4,14 +4,18 @@ PROTOCOL.md section 2, "Newcomers".
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
+from coterie.client import direct
+from coterie.client import log as logs
 from coterie.client.connection import Connection
 from coterie.client.device import Enrolled
 from coterie.client.intent import Change
 from coterie.client.invitation import Invitation, open_invitation
 from coterie.client.key_packages import KeyPackages
 from coterie.client.log import REJOINS, Halt
-from coterie.client.room_policy import accounts_of
+from coterie.client.room_policy import accounts_of, is_direct, room_state_of
 from coterie.client.rooms import Rooms
 from coterie.client.store import Store
 from coterie.client.succession import Succession
@@ -36,6 +40,7 @@ class Inbox:
         key_packages: KeyPackages,
         succession: Succession,
         notice: Callable[[str], object],
+        now: Callable[[], float],
     ) -> None:
         self._store = store
         self._account = account
@@ -43,6 +48,7 @@ class Inbox:
         self._key_packages = key_packages
         self._succession = succession
         self._notice = notice
+        self._now = now
 
     def begin_again(self) -> None:
         """A restored server numbers from an older place: what it gives now may have numbers that were taken."""
@@ -52,13 +58,14 @@ class Inbox:
         self,
         connection: Connection,
         read_on: Callable[[bytes], Awaitable[object]],
+        left: Callable[[bytes], object],
         joined: Callable[[bytes], object],
         outside: Callable[[bytes], object],
     ) -> None:
         """Reads it to its end. The server deletes what the next request says was taken.
 
-        ``read_on`` reads the log of a group that is known to its head; ``joined`` is told each group that was joined,
-        ``outside`` each whose Welcome does not open.
+        ``read_on`` reads the log of a group that is known to its head; ``left`` is told each group whose log is looked
+        at no more, ``joined`` each that was joined, ``outside`` each whose Welcome does not open.
         """
         while True:
             after = int.from_bytes(self._store.get(_TAKEN) or b"", "big")
@@ -71,18 +78,25 @@ class Inbox:
                 after = item.number
                 if item.group in self._rooms:  # whether we are still in it is in its log
                     await read_on(item.group)
-                if self._take(item):
+                if await self._take(item, read_on, left):
                     joined(item.group)
                 elif self._rooms.is_outside(item.group):
                     outside(item.group)
 
-    def _take(self, item: InboxItem) -> bool:
+    async def _take(
+        self,
+        item: InboxItem,
+        read_on: Callable[[bytes], Awaitable[object]],
+        left: Callable[[bytes], object],
+    ) -> bool:
         """Whether it let us into a group. What is not for us or breaks a rule is passed over, and told."""
         number = item.number.to_bytes(8, "big")
         try:
             invitation = open_invitation(item.welcome, self._key_packages, self._account.device_key)
             group = invitation.group
             if self._is_second(item.group, invitation):
+                if is_direct(room_state_of(group)):
+                    return await self._choose(item, invitation, read_on, left)
                 with self._store.transaction():
                     is_news = self._succession.hold(invitation, item.welcome)
                     self._store.put(_TAKEN, number)
@@ -100,18 +114,60 @@ class Inbox:
             self._notice(f"an invitation to a room does not open: {error}")
             return False
 
-        def used() -> None:
-            self._store.put(_TAKEN, number)
-            if not invitation.is_last_resort:
-                self._key_packages.used(invitation.bundle)
-
+        used = partial(self._used, item, invitation)
         self._rooms.join(group, invitation.begins, invitation.by.name, used)
-        log.info("joined", group=short(group.group_id), epoch=group.epoch)
-        if (
-            invitation.is_last_resort
-        ):  # others may be added by the same one: its keys are renewed at once
-            self._rooms.enqueue(group.group_id, Change())
+        self._joined(invitation)
         return True
+
+    async def _choose(
+        self,
+        item: InboxItem,
+        invitation: Invitation,
+        read_on: Callable[[bytes], Awaitable[object]],
+        left: Callable[[bytes], object],
+    ) -> bool:
+        """Whether direct messages go on in the group of the invitation: of several that of the lowest id stays."""
+        group_id, room_id = item.group, invitation.room_id
+        if self._gives_way(room_id, group_id):
+            present = self._rooms.group_of(room_id)
+            if present is not None:  # what is not read there by then never can be
+                await read_on(present)
+        present = self._rooms.group_of(room_id)
+        if present is None or not self._gives_way(room_id, group_id):
+            with self._store.transaction():
+                self._store.decline(group_id)
+                self._store.put(_TAKEN, item.number.to_bytes(8, "big"))
+            log.info("welcome-declined", group=short(group_id), size=len(item.welcome))
+            return False
+        fresh = logs.join(invitation.group, self._account.device, invitation.begins, self._now())
+        new = replace(fresh, let_in_by=invitation.by.name)
+
+        def used() -> None:
+            self._used(item, invitation)
+            self._store.end_rejoin(group_id, self._now())
+
+        left(present)
+        self._succession.moves.replace(present, new, invitation.by.name, used)
+        self._joined(invitation)
+        return True
+
+    def _gives_way(self, room_id: bytes, group_id: bytes) -> bool:
+        present = self._rooms.group_of(room_id)
+        if present is None or self._store.has_declined(group_id):
+            return False
+        return direct.gives_way(self._rooms.log(present), group_id)
+
+    def _used(self, item: InboxItem, invitation: Invitation) -> None:
+        """Inside the transaction that joins."""
+        self._store.put(_TAKEN, item.number.to_bytes(8, "big"))
+        if not invitation.is_last_resort:
+            self._key_packages.used(invitation.bundle)
+
+    def _joined(self, invitation: Invitation) -> None:
+        group = invitation.group
+        log.info("joined", group=short(group.group_id), epoch=group.epoch)
+        if invitation.is_last_resort:  # others may be added by it too: its keys are renewed at once
+            self._rooms.enqueue(group.group_id, Change())
 
     def _is_second(self, said: bytes, invitation: Invitation) -> bool:
         """Whether it is for another group of a room that is known."""

@@ -5,19 +5,22 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from coterie.client import direct, outbox, room_state
 from coterie.client import log as logs
-from coterie.client import outbox, room_state
+from coterie.client.conversation import Row
 from coterie.client.device import Enrolled
 from coterie.client.happening import Event, Line
-from coterie.client.intent import Change, Succeed
+from coterie.client.intent import Change, Outgoing, Say, Succeed
 from coterie.client.log import GroupLog, Halt, Step
 from coterie.client.room_state import RoomState
 from coterie.client.rooms import Rooms
 from coterie.client.store import Store
+from coterie.content import encode
 from coterie.errors import CoterieError, InvalidInput
 from coterie.wire.limits import MESSAGE_ID_SIZE
 
-# Messages of a room's last group that are not shown again: what a device had sealed at once, of many devices.
+# Messages of a room's last group that are not shown again: what a device had sealed at once, of many devices, and in
+# direct messages all that one of the two says again.
 SHOWN_BEFORE = 1_000
 
 
@@ -74,11 +77,43 @@ class Moves:
     def go_on(
         self, group_id: bytes, new: GroupLog, by: str, used: Callable[[], None] = lambda: None
     ) -> None:
-        """The room of ``group_id`` lives in the group of ``new`` from now on.
+        """The room of ``group_id`` lives in the group of ``new`` from now on, as an admin's successor said."""
+        old = self._rooms.log(group_id)
+        text = f"the room goes on in the group that {old.successor_by} made"
+        self._move(old, new, by, used, text=text)
 
-        What waits is posted there. The keys of the old group are deleted, and it is never joined again.
+    def replace(
+        self, group_id: bytes, new: GroupLog, by: str, used: Callable[[], None] = lambda: None
+    ) -> None:
+        """The direct messages of ``group_id`` live in the group of ``new``, which ``by`` made, from now on.
+
+        What the other may not have read there any more is said again. Where he was never there, as when both began at
+        once, the room is the same to people, and no line says otherwise.
         """
-        old, room_id = self._rooms.log(group_id), self._rooms.room_id(group_id)
+        old = self._rooms.log(group_id)
+        text = f"these direct messages go on in a new group that {by} made"
+        again = tuple(
+            Outgoing(secrets.token_bytes(16), Say(encode(said)), message_id)
+            for message_id, said in direct.unheard(self._said_in(group_id), old)
+        )
+        self._move(old, new, by, used, again, text if direct.was_answered(old) else "")
+
+    def _said_in(self, group_id: bytes) -> list[Row]:
+        """The newest messages of a group."""
+        rows = self._store.timeline(self._rooms.room_id(group_id), SHOWN_BEFORE)
+        return [row.message for row in rows if row.group_id == group_id and not row.is_line]
+
+    def _move(
+        self,
+        old: GroupLog,
+        new: GroupLog,
+        by: str,
+        used: Callable[[], None],
+        again: tuple[Outgoing, ...] = (),
+        text: str = "",
+    ) -> None:
+        """What waits is posted in the new group. The keys of the old one are deleted, and it is never joined again."""
+        room_id = self._rooms.room_id(old.group_id)
         waiting = tuple(
             replace(out, sealed=None)
             for out in old.outbox
@@ -87,17 +122,16 @@ class Moves:
         is_forked = new.halt is Halt.OPEN and not all(old.forks.values())
         moved = replace(
             new,
-            outbox=(*new.outbox, *waiting),
+            outbox=(*new.outbox, *again, *waiting),
             forks=old.forks,  # still a person's to acknowledge
             halt=Halt.FORKED if is_forked else new.halt,
         )
-        text = f"the room goes on in the group that {old.successor_by} made"
-        line = Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, text)
+        lines = (Line(new.cursor, bytes(MESSAGE_ID_SIZE), Event.MOVED, text),) if text else ()
 
         def before() -> None:
             used()
-            self._store.forget_log(group_id)
-            self._store.decline(group_id)
+            self._store.forget_log(old.group_id)
+            self._store.decline(old.group_id)
             self._store.remember_shown(room_id, SHOWN_BEFORE)
             for held in self._store.held_welcomes(room_id):
                 self._store.drop_held_welcome(held)
@@ -105,9 +139,10 @@ class Moves:
                     self._store.decline(held.group_id)
 
         known = self._rooms.log(new.group_id) if new.group_id in self._rooms else None
-        step = Step(moved, (line,))
-        self._rooms.save(known, step, room_id, before=before, met_by=by, is_shown=True)
-        self._rooms.forget(group_id, moved_to=new.group_id)
+        self._rooms.save(
+            known, Step(moved, lines), room_id, before=before, met_by=by, is_shown=True
+        )
+        self._rooms.forget(old.group_id, moved_to=new.group_id)
         for mover in self._movers.pop(room_id, []):
             if not mover.done():
                 mover.set_result(new.group_id)

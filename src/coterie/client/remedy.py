@@ -3,6 +3,7 @@
 import shlex
 from types import MappingProxyType
 
+from coterie.client.direct import partner
 from coterie.client.group_log import GroupLog, Halt, state
 
 REASONS = MappingProxyType(
@@ -20,7 +21,7 @@ WAITS_FOR_A_PERSON = (Halt.FORKED, Halt.LOST)
 
 def follow_command(log: GroupLog, *, made_by: str = "", accept: tuple[str, ...] = ()) -> str:
     """Goes on where an admin says. A room's name is its admins' choice, and must not run anything in a shell."""
-    words = ["coterie", "room", "follow", state(log).name]
+    words = ["coterie", "room", "follow", _name(log)]
     words += ["--made-by", made_by] if made_by else []
     for word in accept:
         words += ["--accept", word]
@@ -29,13 +30,20 @@ def follow_command(log: GroupLog, *, made_by: str = "", accept: tuple[str, ...] 
 
 def renew_command(log: GroupLog, *, instead_of: str = "") -> str:
     """Makes a new group."""
-    words = ["coterie", "room", "renew", state(log).name]
+    words = ["coterie", "room", "renew", _name(log)]
     return shlex.join([*words, *(["--instead-of", instead_of] if instead_of else [])])
 
 
 def acknowledge_command(log: GroupLog) -> str:
-    """Says that its fork was seen."""
-    return shlex.join(["coterie", "acknowledge", state(log).name])
+    """Says that its fork was seen. ``@name`` would acknowledge that account's key."""
+    name = state(log).room_id.hex()[:8] if partner(log) else state(log).name
+    return shlex.join(["coterie", "acknowledge", name])
+
+
+def _name(log: GroupLog) -> str:
+    """As a command takes it."""
+    other = partner(log)
+    return f"@{other}" if other else state(log).name
 
 
 def remedy(log: GroupLog, *, is_admin: bool, is_invited: bool) -> str:

@@ -1,10 +1,12 @@
 """What a person asks of a room that cannot go on as it is: a new group for it, or to follow into one."""
 
+from coterie.client.directs import Directs
 from coterie.client.happening import Event
 from coterie.client.intent import Newcomer
-from coterie.client.log import GroupLog, Halt
+from coterie.client.log import GroupLog, Halt, state
+from coterie.client.placing import Placing
 from coterie.client.remedy import acknowledge_command, follow_command, renew_command
-from coterie.client.room_policy import leaf_identity
+from coterie.client.room_policy import is_direct, leaf_identity
 from coterie.client.running import Running
 from coterie.client.succession import UNLISTED, UNLISTED_HINT
 from coterie.errors import CoterieError, InvalidInput, Unavailable
@@ -21,6 +23,7 @@ class Renewal:
         self._running = running
         self._rooms, self._people = running.rooms, running.people
         self._sync, self._succession = running.sync, running.sync.succession
+        self._directs = Directs(running, Placing(running))
 
     async def renew(self, group_id: bytes, instead_of: str = "") -> bytes:
         """The group in which the room goes on, with everybody in it who can be reached.
@@ -28,6 +31,8 @@ class Renewal:
         Begun again after a crash it goes on. ``instead_of`` is who made the one that is no good.
         Raises InvalidInput; Unavailable where it takes longer.
         """
+        if is_direct(state(self._rooms.log(group_id))):
+            return await self._directs.renew(group_id)
         self._check_can_renew(group_id, instead_of)
         room_id = self._rooms.room_id(group_id)
         if self._succession.prepared_for(group_id) is None:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 
 from coterie import content
+from coterie.client import direct, outbox, room_state, unsent
 from coterie.client import log as logs
-from coterie.client import outbox, room_state, unsent
 from coterie.client.account import new_leaf
 from coterie.client.device import Enrolled
 from coterie.client.happening import Dropped, Event, Landed, Line
@@ -141,9 +141,12 @@ class Rooms(Viewed):
             self._moved[group_id] = moved_to
 
     def name(self, room_id: bytes) -> str:
-        """What its members call it; empty for a room of which nothing is kept."""
+        """What its members call it, or the other's name; empty for a room of which nothing is kept."""
         group_id = self.group_of(room_id)
-        return logs.state(self._logs[group_id]).name if group_id is not None else ""
+        if group_id is None:
+            return ""
+        log = self._logs[group_id]
+        return direct.partner(log) or logs.state(log).name
 
     # --- beginning -----------------------------------------------------------------------------
 
@@ -165,12 +168,12 @@ class Rooms(Viewed):
         self.save(None, Step(made, (line,)), state.room_id)
         return group.group_id
 
-    def new_group(self, encoded_state: bytes) -> Group:
-        """A group of this device alone, for a room of that state."""
+    def new_group(self, encoded_state: bytes, group_id: bytes | None = None) -> Group:
+        """A group of this device alone, for a room of that state; under an id of its own unless one is given."""
         now = self._now()
         return Group.create(
             self._suite,
-            secrets.token_bytes(GROUP_ID_SIZE),
+            group_id or secrets.token_bytes(GROUP_ID_SIZE),
             new_leaf(self._account),
             Lifetime(int(now) - 86_400, int(now) + LEAF_LIFETIME_S),
             extensions=(

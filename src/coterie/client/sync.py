@@ -74,7 +74,7 @@ class Sync:
         self._on_caught_up = on_caught_up
         self.on_whisper: Callable[[Whispered], object] = lambda whisper: None
         self.succession = Succession(store, account, rooms, key_packages, clock.now)
-        self._inbox = Inbox(store, account, rooms, key_packages, self.succession, notice)
+        self._inbox = Inbox(store, account, rooms, key_packages, self.succession, notice, clock.now)
         self._connection: Connection | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: dict[bytes, tuple[Follower, asyncio.Task[None]]] = {}
@@ -155,12 +155,12 @@ class Sync:
     def go_on(self) -> None:
         """Rooms that can go on in another group do, here and without the server."""
         for group_id in self.succession.superseded():
-            self._unfollow(group_id)
+            self.unfollow(group_id)
             self.succession.abandon(group_id)
         self.succession.announce()
         for group_id in self.succession.due():
             if self._is_read(group_id):
-                self._unfollow(group_id)
+                self.unfollow(group_id)
                 self.follow(self.succession.go_on(group_id) or group_id)
             else:
                 self._read_before(group_id)
@@ -196,7 +196,7 @@ class Sync:
         """Whether a group is being asked to let this device in, and the server has yet to answer."""
         return any(rejoiner.is_asking for rejoiner in self._rejoiners.values())
 
-    def _unfollow(self, group_id: bytes) -> None:
+    def unfollow(self, group_id: bytes) -> None:
         """Nothing of its log is looked at from now on: it may be gone when the follower ends."""
         follower = self._followers.pop(group_id, None)
         if follower is not None:
@@ -292,7 +292,11 @@ class Sync:
         self._look.clear()
         async with self._inbox_is_free:  # each item is taken once
             await self._inbox.take(
-                connection, read_on=self._read_on, joined=self.follow, outside=self._rejoin
+                connection,
+                read_on=self._read_on,
+                left=self.unfollow,
+                joined=self.follow,
+                outside=self._rejoin,
             )
 
     async def _look_now(self) -> None:
