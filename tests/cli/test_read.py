@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec import structs
 
 from coterie.client import api
 from coterie.errors import Unavailable
@@ -34,6 +35,40 @@ def test_json_is_a_line_a_message(run: Runs) -> None:
 def test_what_is_asked_for(run: Runs, words: tuple[str, ...], request_: api.ReadRoom) -> None:
     run("read", "ops", *words)
     assert run.backend.asked == [request_]
+
+
+@pytest.mark.parametrize(
+    ("words", "request_"),
+    [
+        (("--around", "41"), api.GetPage("ops", 50, around=41)),
+        (("--before", "41", "--last", "5000"), api.GetPage("ops", 1_000, before=41)),
+    ],
+)
+def test_a_page_is_read_by_a_number_without_the_server(
+    run: Runs, words: tuple[str, ...], request_: api.Request
+) -> None:
+    run.backend.timeline = [message("hello", seq=41)]
+    outcome = run("read", "ops", *words, "--numbers")
+    assert run.backend.asked == [request_]
+    assert outcome.out == "41 2026-11-24 10:12 bobb  hello\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--changes",), ("--follow", "--before", "3"), ("--before", "3", "--around", "3")],
+)
+def test_options_that_make_no_sense_together_are_misuse(run: Runs, words: tuple[str, ...]) -> None:
+    assert run("read", "ops", *words).status == 2
+
+
+def test_changes_are_told_in_words_and_as_json_by_the_message_anew(run: Runs) -> None:
+    edited = structs.replace(message("hello"), text="hallo", edited="2026-11-24T09:13:00Z")
+    run.backend.timeline = [message("hello"), edited]
+    run.backend.stream_error = Unavailable("the process that held the profile has ended")
+    words = ("read", "ops", "--follow", "--changes")
+    assert run(*words).out.splitlines() == ["2026-11-24 10:12 bobb  hello", "bobb edited 1: hallo"]
+    told = [json.loads(line) for line in run(*words, "--json").out.splitlines()]
+    assert [(one["number"], one["text"]) for one in told] == [(1, "hello"), (1, "hallo")]
 
 
 def test_following_goes_on_until_the_stream_fails(run: Runs) -> None:

@@ -7,7 +7,7 @@ import pytest
 from coterie.client import api
 from coterie.content import MAX_TEXT
 from coterie.errors import Unavailable
-from tests.cli.fakes import Runs
+from tests.cli.fakes import Runs, message
 
 
 def texts(run: Runs) -> list[str]:
@@ -71,6 +71,19 @@ def test_what_the_client_refuses_is_told(run: Runs) -> None:
     outcome = run("send", "ops", "hello")
     assert (outcome.status, outcome.out) == (1, "")
     assert outcome.err == "coterie: error: nobody answers\ncoterie: hint: it is kept\n"
+
+
+def test_what_it_answers_and_hangs_from_are_named_by_their_numbers(run: Runs) -> None:
+    run.backend.timeline = [message("shall we?", seq=40), message("yes", seq=41)]
+    refs = [one.ref for one in run.backend.timeline if isinstance(one, api.Message)]
+    assert run("send", "ops", "why", "--reply-to", "41", "--thread", "40").status == 0
+    assert run.backend.asked[-1] == api.SendText("ops", "why", reply_to=refs[1], thread=refs[0])
+    assert run("send", "ops", "why", "--reply-to", "42").status == 1
+
+
+def test_what_one_does_is_said_as_such(run: Runs) -> None:
+    run("send", "ops", "waves", "--me")
+    assert run.backend.asked == [api.SendText("ops", "waves", is_action=True)]
 
 
 def test_stdin_cannot_be_the_passphrase_too(run: Runs) -> None:

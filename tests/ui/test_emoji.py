@@ -46,3 +46,9 @@ def test_that_very_name_comes_first_then_well_known_ones_and_inner_words_last() 
 )
 def test_emoji_can_be_said_aloud(drawn: str, name: str) -> None:
     assert emoji.name_of(drawn) == name
+
+
+def test_a_name_between_colons_is_drawn_and_all_else_is_itself() -> None:
+    assert [emoji.drawn(typed) for typed in (":tada:", "👍", ":", "::", ":no_such:", "tada")] == [
+        "🎉", "👍", ":", "::", ":no_such:", "tada"
+    ]  # fmt: skip

@@ -49,7 +49,7 @@ class PlainChat:
     def __init__(
         self, backend: Backend, room: str | None, *, is_json: bool, with_numbers: bool = False
     ) -> None:
-        self._backend = backend
+        self.backend = backend
         self._room = room
         self._is_json, self._with_numbers = is_json, with_numbers
         self._account = ""
@@ -118,11 +118,11 @@ class PlainChat:
 
     async def ask(self, request: Request, expected: type[T]) -> T:
         """The answer. Raises what ``Backend.call`` does."""
-        return await answer(self._backend, request, expected)
+        return await answer(self.backend, request, expected)
 
     async def show(self, request: Request) -> None:
         """The answer, in lines."""
-        self.put(await self._backend.call(request))
+        self.put(await self.backend.call(request))
 
     def put(self, result: Result, *, with_numbers: bool = False) -> None:
         """A result, in lines."""
@@ -181,7 +181,7 @@ class PlainChat:
 
     async def _show(self, room: str | None, shown: Shown) -> None:
         request = ReadRoom(room, last=HISTORY, follow=True, changes=True)
-        async with aclosing(self._backend.stream(request)) as stream:
+        async with aclosing(self.backend.stream(request)) as stream:
             async for result in stream:
                 if isinstance(result, Notice):
                     output.note(result.text)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coterie.cli import output
+from coterie.cli.numbered import numbered
 from coterie.client.api import (
     AddMembers,
     AttentionWord,
@@ -135,13 +136,7 @@ async def _meant(
     room = chat.chosen()
     if number:
         wanted = int(number[0])
-        found = chat.shown.numbered(wanted)
-        if found is None:
-            page = await chat.ask(GetPage(room, 1, around=wanted), Page)
-            found = next((one for one in page.messages if one.number == wanted), None)
-        if found is None:
-            raise InvalidInput(f"there is no message {wanted} in this room", hint=_LAST)
-        return found
+        return chat.shown.numbered(wanted) or await numbered(chat.backend, room, wanted)
     account = await chat.account()
 
     def is_meant(message: Message) -> bool:
@@ -151,20 +146,17 @@ async def _meant(
     latest = chat.shown.latest(is_meant)
     if latest is None:
         whose = "yours" if by_us else "others"
-        raise InvalidInput(f"no message of {whose} was shown here", hint=_LAST)
+        raise InvalidInput(
+            f"no message of {whose} was shown here", hint="/last 50 says more of them, with numbers"
+        )
     return latest
-
-
-_LAST = "/last 50 says the latest with their numbers"
 
 
 async def _react(chat: "PlainChat", typed: str, message: Message) -> None:
     """Puts it there, or takes it away where it is. A name as ``:tada:`` will do."""
-    name = typed.strip(":")
-    drawn = emoji.names().get(name, typed) if typed == f":{name}:" else typed
-    account = await chat.account()
-    mine = any(one.emoji == drawn and account in one.names for one in message.reactions)
-    await chat.change(React(chat.chosen(), message.ref, drawn, remove=mine))
+    wanted, account = emoji.drawn(typed), await chat.account()
+    mine = any(one.emoji == wanted and account in one.names for one in message.reactions)
+    await chat.change(React(chat.chosen(), message.ref, wanted, remove=mine))
 
 
 def _account(typed: str) -> str:

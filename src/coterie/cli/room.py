@@ -1,6 +1,6 @@
 """``coterie room``: the family of commands about rooms and who is in them."""
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 
@@ -98,6 +98,57 @@ def admin(invocation: Invocation, room: str, name: str, revoke: bool) -> None:
     from coterie.client.api import Room, SetAdmin
 
     _show(invocation, SetAdmin(room, name, admin=not revoke), Room)
+
+
+@command.command("topic", examples=("coterie room topic ops 'what we ship'",))
+@click.argument("room", type=types.room)
+@click.argument("topic", type=types.text, metavar="TEXT")
+@pass_invocation
+def topic(invocation: Invocation, room: str, topic: str) -> None:
+    """Say what a room is about, as an admin of it."""
+    from coterie.client.api import ChangeRoom, Room
+
+    _show(invocation, ChangeRoom(room, topic=topic), Room)
+
+
+@command.command("rename", examples=("coterie room rename ops operations",))
+@click.argument("room", type=types.room)
+@click.argument("name", type=types.room, metavar="NAME")
+@pass_invocation
+def rename(invocation: Invocation, room: str, name: str) -> None:
+    """Give a room another name, as an admin of it."""
+    from coterie.client.api import ChangeRoom, Room
+
+    _show(invocation, ChangeRoom(room, name=name.removeprefix("#")), Room)
+
+
+@command.command("mute", examples=("coterie room mute ops", "coterie room mute ops all"))
+@click.argument("room", type=types.room)
+@click.argument("attention", type=click.Choice(["all", "mentions", "nothing"]), default="nothing")
+@pass_invocation
+def mute(
+    invocation: Invocation, room: str, attention: Literal["all", "mentions", "nothing"]
+) -> None:
+    """Say how much of a room rings on this device: nothing, if not said."""
+    from coterie.client.api import Room, SetAttention
+
+    _show(invocation, SetAttention(room, attention), Room)
+
+
+@command.command("seen", examples=("coterie room seen ops", "coterie room seen ops --to 40"))
+@click.argument("room", type=types.room)
+@click.option(
+    "--to",
+    type=types.NUMBER,
+    metavar="NUMBER",
+    help="Up to this message; what is behind it is unread.",
+)
+@pass_invocation
+def seen(invocation: Invocation, room: str, to: int | None) -> None:
+    """Say that you have seen what was said in a room, all or to a message."""
+    from coterie.client.api import MarkRead, Room
+
+    _show(invocation, MarkRead(room, to), Room)
 
 
 @command.command("renew", examples=("coterie room renew ops", "coterie room renew --all"))

@@ -41,7 +41,15 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "send": Entry(
             "coterie.cli.send", "Send a message; end when the server has stored it durably."
         ),
+        "msg": Entry(
+            "coterie.cli.msg", "Send somebody a direct message, or begin direct messages."
+        ),
         "read": Entry("coterie.cli.read", "Print the messages of a room."),
+        "search": Entry(
+            "coterie.cli.search",
+            "Find messages in all that this device can read, the newest first.",
+        ),
+        "message": Entry("coterie.cli.message", "Edit, delete and react to messages."),
         "chat": Entry("coterie.cli.chat", "Talk, on the full screen or in lines."),
         "status": Entry(
             "coterie.cli.status", "Say all that is known about server, account, device and rooms."

@@ -6,6 +6,8 @@ All take what was typed and raise Misuse.
 import re
 from typing import TYPE_CHECKING
 
+import click
+
 from coterie.cli.misuse import Misuse
 from coterie.errors import InvalidInput
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 MAX_ROOM = 200  # characters, as client.api.RoomRef
 MAX_DURATION_S = 3_650 * 86_400  # ten years: what is longer was a slip
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+NUMBER = click.IntRange(1, 2**63 - 1)  # of a message
 
 
 def text(typed: str) -> str:

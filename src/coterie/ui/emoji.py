@@ -61,6 +61,12 @@ def names() -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+def drawn(typed: str) -> str:
+    """What ``:tada:`` means; anything else is itself."""
+    name = typed[1:-1] if typed.startswith(":") and typed.endswith(":") else ""
+    return names().get(name, typed) if name else typed
+
+
 def matching(beginning: str, most: int) -> list[tuple[str, str]]:
     """Names and emoji: first that very name, then names that begin so, then those with a word that does."""
     wanted = beginning.lower()
