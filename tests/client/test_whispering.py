@@ -187,6 +187,23 @@ async def test_who_comes_and_goes_all_the_time_is_greeted_once_a_second(tmp_path
 
 
 @asynchronous
+async def test_who_is_added_learns_in_a_moment_who_is_there_and_they_of_him(tmp_path: Path) -> None:
+    """In a new direct message neither knew for a minute that the other was there."""
+    async with pair(tmp_path) as p:
+        carol = p.house.person("carol")
+        async with carol.online():
+            await until(lambda: carol.running is not None and carol.running.sync.caught_up.is_set())
+            for person in (p.alice, p.bobb, carol):
+                whispering(person).present("online")
+            await settle()
+            await p.alice.ask(api.AddMembers("ops", ("carol",)))
+            await carol.in_step()
+            await p.house.clock.advance(2 * GREET_AFTER_S)
+            assert whispering(carol).around(p.room_id) == p.around(alice="online", bobb="online")
+            assert p.told[-1] == p.around(alice="online", carol="online")
+
+
+@asynchronous
 async def test_presence_is_said_anew_on_the_next_connection(tmp_path: Path) -> None:
     async with pair(tmp_path) as p:
         whispering(p.alice).present("online")

@@ -158,13 +158,23 @@ class Whispering:
             self._look(room_id)
 
     def stepped(self) -> None:
-        """A log may be in another epoch: keys of the one before are dropped, and who left is not around any more."""
-        for group_id, epoch in tuple(self._epochs.items()):
-            if group_id not in self._rooms:
-                del self._epochs[group_id]
-            elif self._rooms.log(group_id).group.epoch != epoch.number:
-                del self._epochs[group_id]
+        """A log may be in another epoch: keys of the one before are dropped, who left is not around any more, and who
+        has come is greeted.
+        """
+        ended = [group_id for group_id in self._epochs if not self._is_current(group_id)]
+        for group_id in ended:
+            del self._epochs[group_id]
+        if self._is_connected and self._state in ("online", "away"):
+            for group_id in self._rooms.shown():
+                if group_id not in self._epochs:
+                    self._greet(self._rooms.room_id(group_id), self._epoch(group_id))
+        for group_id in ended:
+            if group_id in self._rooms:
                 self._look(self._rooms.room_id(group_id))
+
+    def _is_current(self, group_id: bytes) -> bool:
+        epoch = self._epochs[group_id].number
+        return group_id in self._rooms and self._rooms.log(group_id).group.epoch == epoch
 
     # --- what is known -------------------------------------------------------------------------
 
