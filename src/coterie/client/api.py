@@ -368,6 +368,12 @@ class Sent(_Struct, frozen=True):
     seq: int
     message_id: str
     ticket: str = ""  # of what was not waited for
+    device: str = ""
+
+    @property
+    def ref(self) -> str:
+        """As ``Message.ref``; of what was not waited for, nothing that names a message."""
+        return self.device + self.message_id
 
 
 class Notice(_Struct, frozen=True):

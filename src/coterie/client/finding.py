@@ -1,10 +1,14 @@
-"""What a request names: a room by its name or id, an account by its name."""
+"""What a request names: a room by its name or id, an account by its name, a message by its reference."""
 
-from coterie.client import log as logs
-from coterie.client.log import Halt
+from collections.abc import Iterable
+
+from coterie.client import direct
+from coterie.client.log import Halt, state
 from coterie.client.running import Running
+from coterie.content import Ref
 from coterie.errors import InvalidInput
 from coterie.wire import names
+from coterie.wire.limits import DEVICE_ID_SIZE, MESSAGE_ID_SIZE
 
 CATCH_UP_S = 10.0  # what a reader waits at most for what the server has
 
@@ -16,37 +20,66 @@ class Finding:
         self._running, self._rooms = running, running.rooms
 
     async def room(self, ref: str) -> bytes:
-        """The group of a room by its name, with or without #, or by the beginning of its id.
+        """The group of a room by its name, with or without #, or by the beginning of its id; @ and a name is the room
+        of the direct messages with that account.
 
         One that is not known here may be an invitation that was not read yet. Raises InvalidInput.
         """
-        found = self._rooms_called(ref)
-        if not found:
+        found = self._only_or_none(ref)
+        if found is None:
             await self._running.catch_up(CATCH_UP_S)
-            found = self._rooms_called(ref)
-        return self._only(ref, found)
-
-    def room_here(self, ref: str) -> bytes:
-        """The same among those that are known. Raises InvalidInput."""
-        return self._only(ref, self._rooms_called(ref))
-
-    def _only(self, ref: str, found: list[bytes]) -> bytes:
-        if len(found) == 1:
-            return found[0]
-        if not found:
+            found = self._only_or_none(ref)
+        if found is None:
             raise InvalidInput(f"there is no room {ref}", hint="`coterie room list` shows them")
-        ids = ", ".join(self._rooms.room_id(g).hex()[:8] for g in found)
-        raise InvalidInput(f"several rooms are called {ref}: {ids}", hint="name it by its id")
+        return found
 
-    def _rooms_called(self, ref: str) -> list[bytes]:
-        wanted, shown = ref.removeprefix("#"), self._rooms.shown()
-        by_name = [g for g in shown if logs.state(self._rooms.log(g)).name == wanted]
-        open_ones = [g for g in by_name if self._rooms.log(g).halt is not Halt.REMOVED]
+    def rooms_called(self, ref: str) -> list[bytes]:
+        """The groups of all rooms that are called so; of those of a name, the ones that one is in."""
+        shown = self._rooms.shown()
+        if ref.startswith("@"):
+            return self._best(g for g in shown if self._partner(g) == ref.removeprefix("@"))
+        wanted = ref.removeprefix("#")
+        named = self._best(
+            g for g in shown if not self._partner(g) and state(self._rooms.log(g)).name == wanted
+        )
         by_id = (g for g in shown if self._rooms.room_id(g).hex().startswith(wanted))
-        return open_ones or by_name or list(by_id)
+        return named or list(by_id)
+
+    def _only_or_none(self, ref: str) -> bytes | None:
+        found = self.rooms_called(ref)
+        if len(found) > 1:
+            ids = ", ".join(self._rooms.room_id(g).hex()[:8] for g in found)
+            raise InvalidInput(f"several rooms are called {ref}: {ids}", hint="name it by its id")
+        return found[0] if found else None
+
+    def _best(self, groups: Iterable[bytes]) -> list[bytes]:
+        found = list(groups)
+        return [g for g in found if self._rooms.log(g).halt is not Halt.REMOVED] or found
+
+    def _partner(self, group_id: bytes) -> str:
+        return direct.partner(self._rooms.log(group_id))
 
 
 def check_name(name: str) -> None:
     """Raises InvalidInput where no account can be called so."""
     if not names.is_allowed(name):
         raise InvalidInput(f"{name[:80]!r} is no account's name", hint=f"a name is {names.RULE}")
+
+
+def message_ref(given: str) -> Ref:
+    """Of ``api.Message.ref``. Raises InvalidInput where it is none."""
+    try:
+        named = bytes.fromhex(given)
+    except ValueError:
+        named = b""
+    if len(named) != DEVICE_ID_SIZE + MESSAGE_ID_SIZE:
+        raise InvalidInput("that names no message", hint="it is what `ref` of a message says")
+    return Ref(named[:DEVICE_ID_SIZE], named[DEVICE_ID_SIZE:])
+
+
+def ticket_id(given: str) -> bytes:
+    """Of ``api.Message.ticket``. Raises InvalidInput where it is none."""
+    try:
+        return bytes.fromhex(given)
+    except ValueError:
+        raise InvalidInput("that names nothing that waits") from None

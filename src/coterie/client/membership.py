@@ -3,13 +3,15 @@
 from msgspec import structs
 
 from coterie.client import log as logs
+from coterie.client import room_state
+from coterie.client.direct import check_not_direct
 from coterie.client.finding import check_name
 from coterie.client.intent import Change, Leave, Newcomer
 from coterie.client.log import GroupLog
 from coterie.client.placing import Placing
 from coterie.client.room_policy import leaf_identity
 from coterie.client.running import Running
-from coterie.errors import InvalidInput
+from coterie.errors import InvalidInput, RuleViolation
 from coterie.wire.frames import FetchKeyPackages, KeyPackages
 
 
@@ -32,6 +34,7 @@ class Membership:
     async def add(self, group_id: bytes, added: tuple[str, ...]) -> None:
         """Brings accounts in, with all their devices."""
         log = self._placing.sendable(group_id)
+        check_not_direct(logs.state(log), "add")
         here = {leaf_identity(m.leaf_node).name for m in log.group.members()}
         for name in added:
             if name in here:
@@ -43,6 +46,7 @@ class Membership:
     async def remove(self, group_id: bytes, name: str) -> None:
         """Takes an account out, with all its devices."""
         log = self._placing.sendable(group_id)
+        check_not_direct(logs.state(log), "remove")
         _check_member(log, name)
         if name == self._running.account.name:
             raise InvalidInput("that is you", hint="`coterie room leave` is how one leaves")
@@ -53,6 +57,7 @@ class Membership:
     async def leave(self, group_id: bytes) -> None:
         """Asks the others to commit it; who is alone goes at once."""
         log = self._placing.sendable(group_id)
+        check_not_direct(logs.state(log), "leave")
         accounts = {leaf_identity(m.leaf_node).account_key for m in log.group.members()}
         mine = self._running.account.account_public_key
         if accounts == {mine}:  # there is nobody to commit it
@@ -69,9 +74,32 @@ class Membership:
             )
         await self._placing.placed(group_id, Leave())
 
+    async def describe(self, group_id: bytes, name: str | None, topic: str | None) -> None:
+        """Gives it another name or topic."""
+        log = self._placing.sendable(group_id)
+        state = logs.state(log)
+        if name is not None:
+            check_not_direct(state, "name")
+        if not self._rooms.is_admin(log):
+            raise InvalidInput("only an admin may change the name or the topic")
+        changed = structs.replace(
+            state,
+            name=state.name if name is None else name,
+            topic=state.topic if topic is None else topic,
+        )
+        if changed == state:
+            return
+        try:
+            room_state.decode(room_state.encode(changed))
+        except (RuleViolation, UnicodeEncodeError) as error:
+            limits = f"a name has 1 to {room_state.MAX_NAME} characters, a topic at most 1,000"
+            raise InvalidInput(limits) from error
+        await self._placing.placed(group_id, Change(room_state=changed, seen=state))
+
     async def set_admin(self, group_id: bytes, name: str, *, is_admin: bool) -> None:
         """Makes a member an admin, or no longer one."""
         log = self._placing.sendable(group_id)
+        check_not_direct(logs.state(log), "admin")
         key, state = _check_member(log, name), logs.state(log)
         if not self._rooms.is_admin(log):
             raise InvalidInput("only an admin may say who is one")

@@ -1,7 +1,7 @@
 """How rooms, their members and this profile are shown, as they are now."""
 
 from coterie import identity
-from coterie.client import api
+from coterie.client import api, direct
 from coterie.client import log as logs
 from coterie.client.log import GroupLog, Halt
 from coterie.client.placing import remedy_in
@@ -27,11 +27,12 @@ class Overview:
         """The room that lives in a group, or lived there a moment ago."""
         group_id = self._rooms.present(group_id)
         log, state = self._rooms.log(group_id), logs.state(self._rooms.log(group_id))
+        view, partner = self._running.store.view(state.room_id), direct.partner(log)
         is_blocked = log.halt is Halt.OPEN and bool(self._rooms.strangers(group_id))
         accounts = {leaf_identity(m.leaf_node).account_key for m in log.group.members()}
         return api.Room(
             room_id=state.room_id.hex(),
-            name=state.name,
+            name=partner or state.name,
             topic=state.topic,
             members=len(accounts),
             admin=self._rooms.is_admin(log),
@@ -42,6 +43,14 @@ class Overview:
             waiting=len(log.outbox),
             state="key-changed" if is_blocked else str(log.halt),
             reason=self._reason(log),
+            direct=partner,
+            unread=view.reading.unread,
+            # With one person, all that is said is said to this one.
+            mentions=view.reading.unread if partner else view.reading.mentions,
+            attention=view.attention.value,
+            newest=self._running.store.newest(state.room_id),
+            read_to=view.reading.read_to,
+            has_draft=view.has_draft,
         )
 
     def _reason(self, log: GroupLog) -> str:
@@ -80,6 +89,19 @@ class Overview:
         if known is None:
             return "unknown"
         return known.pin.how.value if known.pin.account_key == key else "changed"
+
+    def connection(self) -> api.Connection:
+        """In a word for programs, and in a sentence."""
+        running = self._running
+        if running.link.connection is None:
+            refusal = running.refusal
+            if refusal is None:
+                return api.Connection("connecting", running.link.status)
+            hint = f": {refusal.hint}" if refusal.hint else ""
+            return api.Connection("refused", f"{refusal}{hint}")
+        if not running.sync.caught_up.is_set():
+            return api.Connection("catching-up", "reading what was said meanwhile")
+        return api.Connection("connected", "connected")
 
     def status(self) -> api.Status:
         """All that is to be known about this profile."""

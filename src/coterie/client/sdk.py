@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from coterie.client import api
 from coterie.client.backend import open_backend
@@ -11,6 +11,8 @@ from coterie.client.profile import Passphrase, default_folder
 from coterie.errors import LocalProtocolError
 
 R = TypeVar("R")
+Named = api.Message | api.Sent | str  # a message: as it was read or sent, or its ``ref``
+PAGE = 200  # messages read at once
 
 
 class Client:
@@ -50,12 +52,30 @@ class Client:
         made = await self.ask(api.CreateRoom(name, members), api.Room)
         return Room(self, made.room_id)
 
-    def messages(self, *, last: int = 0) -> AsyncGenerator[api.Message, None]:
+    async def direct(self, name: str) -> "Room":
+        """The direct messages with an account, begun where there are none.
+
+        Raises InvalidInput, Unavailable, KeyChanged, Refused.
+        """
+        return Room(self, (await self.ask(api.OpenDirect(name), api.Room)).room_id)
+
+    def messages(
+        self, *, last: int = 0, changes: bool = False
+    ) -> AsyncGenerator[api.Message, None]:
         """What is said in all rooms from now on, one's own included; before it the newest ``last``.
 
-        Lines of the system come too, of kind ``line``.
+        Lines of the system come too, of kind ``line``. With ``changes`` a message that is edited, deleted or reacted
+        to comes again, under its number.
         """
-        return self.read(api.ReadRoom(None, last, follow=True))
+        return self.read(api.ReadRoom(None, last, follow=True, changes=changes))
+
+    def changes(self) -> AsyncGenerator[api.Update, None]:
+        """All that a screen shows, as it is now and whenever it changes: see ``api.Watch``."""
+        return self._backend.stream(api.Watch())
+
+    async def search(self, query: str, *, before: int | None = None, limit: int = 50) -> api.Found:
+        """Over all rooms, newest first: words, and ``from: in: before: after: has:link``. Raises InvalidInput."""
+        return await self.ask(api.Search(query, None, before, limit), api.Found)
 
     async def read(self, request: api.ReadRoom) -> AsyncGenerator[api.Message, None]:
         """The messages of a stream, without notices about the connection."""
@@ -90,19 +110,76 @@ class Room:
         self._client = client
         self.ref = ref
 
-    async def send(self, text: str) -> api.Sent:
-        """Returns when the server has stored it durably.
+    async def send(
+        self,
+        text: str,
+        *,
+        reply_to: Named | None = None,
+        thread: Named | None = None,
+        is_action: bool = False,
+    ) -> api.Sent:
+        """Returns when the server has stored it durably. ``thread``: any message of it, or the one it begins with.
 
         Raises InvalidInput, KeyChanged; Unavailable where the server cannot be reached: it is kept then, and goes out
         when it can.
         """
-        return await self._client.ask(api.SendText(self.ref, text), api.Sent)
+        request = api.SendText(
+            self.ref, text, reply_to=_ref(reply_to), thread=_ref(thread), is_action=is_action
+        )
+        return await self._client.ask(request, api.Sent)
+
+    async def edit(self, message: Named, text: str) -> api.Sent:
+        """Another text for a message of one's own. Raises as ``send``."""
+        return await self._client.ask(api.EditMessage(self.ref, _ref(message), text), api.Sent)
+
+    async def delete(self, message: Named) -> api.Sent:
+        """It goes for good: one's own, or as an admin anybody's. Raises as ``send``."""
+        return await self._client.ask(api.DeleteMessage(self.ref, _ref(message)), api.Sent)
+
+    async def react(self, message: Named, emoji: str, *, remove: bool = False) -> api.Sent:
+        """An emoji under a message, or no longer. Raises as ``send``."""
+        return await self._client.ask(api.React(self.ref, _ref(message), emoji, remove), api.Sent)
 
     def messages(
         self, *, last: int = 50, follow: bool = False
     ) -> AsyncGenerator[api.Message, None]:
         """The newest ``last``, oldest first; and with ``follow`` what comes."""
         return self._client.read(api.ReadRoom(self.ref, last, follow))
+
+    async def page(
+        self,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        thread: Named | None = None,
+        limit: int = PAGE,
+    ) -> api.Page:
+        """Messages by their numbers, oldest first; by default the newest. Raises InvalidInput."""
+        request = api.GetPage(self.ref, limit, before, after, around, _ref(thread))
+        return await self._client.ask(request, api.Page)
+
+    async def history(self, *, before: int | None = None) -> AsyncGenerator[api.Message, None]:
+        """All that this client has of the room, newest first, read as it is asked for."""
+        while True:
+            page = await self.page(before=before)
+            for message in reversed(page.messages):
+                yield message
+                before = message.number
+            if not page.has_older:
+                return
+
+    async def search(self, query: str, *, before: int | None = None, limit: int = 50) -> api.Found:
+        """As ``Client.search``, in this room."""
+        return await self._client.ask(api.Search(query, self.ref, before, limit), api.Found)
+
+    async def mark_read(self, to: int | None = None) -> None:
+        """All is read, or what has no higher number than ``to``."""
+        await self._client.ask(api.MarkRead(self.ref, to), api.Room)
+
+    async def describe(self, *, name: str | None = None, topic: str | None = None) -> None:
+        """As an admin: another name or topic. Returns when the commit is in the log."""
+        await self._client.ask(api.ChangeRoom(self.ref, name, topic), api.Room)
 
     async def members(self) -> tuple[api.Member, ...]:
         """By name."""
@@ -127,6 +204,15 @@ class Room:
     async def follow(self) -> None:
         """Goes on in the group that an admin made. Returns when the room lives there for this device."""
         await self._client.ask(api.FollowRoom(self.ref), api.Room)
+
+
+@overload
+def _ref(message: None) -> None: ...
+@overload
+def _ref(message: Named) -> str: ...
+def _ref(message: Named | None) -> str | None:
+    """As requests name it."""
+    return message if message is None or isinstance(message, str) else message.ref
 
 
 def _expect(result: object, expected: type[R]) -> R:

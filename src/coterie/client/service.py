@@ -2,19 +2,24 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import assert_never
+from typing import assert_never, overload
 
 from coterie.client import api
+from coterie.client.attention import Attention
+from coterie.client.directs import Directs
 from coterie.client.finding import CATCH_UP_S, Finding
 from coterie.client.membership import Membership
 from coterie.client.news import Readers
 from coterie.client.overview import Overview
+from coterie.client.pages import Pages
 from coterie.client.placing import Placing
+from coterie.client.recording import Changed
 from coterie.client.renewal import Renewal
 from coterie.client.running import Running
 from coterie.client.saying import Saying
 from coterie.client.streams import read_room
 from coterie.client.trusting import Trusting
+from coterie.client.watching import Watcher
 from coterie.errors import InvalidInput
 
 
@@ -24,14 +29,20 @@ class Service:
     def __init__(self, running: Running) -> None:
         self._running, self._rooms = running, running.rooms
         self._finding, self._overview = Finding(running), Overview(running)
+        self._pages = Pages(running, self._finding)
         placing = Placing(running)
         self._membership, self._saying = Membership(running, placing), Saying(running, placing)
         self._renewal, self._trusting = Renewal(running), Trusting(running)
+        self._directs = Directs(running, placing)
         self._readers = Readers()
-        running.rooms.on_changed = lambda changed: self._readers.wake()
-        running.on_notice = self._readers.notice
+        running.rooms.on_changed = self._changed
+        running.whispering.on_around = self._changed_around
+        running.on_connection = self._changed_connection
+        running.on_notice = self._notice
 
-    async def call(self, request: api.Request) -> api.Result:
+    # --- one answer ----------------------------------------------------------------------------
+
+    async def call(self, request: api.Request) -> api.Result:  # noqa: PLR0912  # one case a request
         """The one result of a request; of a stream, its end."""
         match request:
             case api.GetStatus(catch_up):
@@ -44,11 +55,18 @@ class Service:
                 return api.Rooms(self._overview.rooms())
             case api.CreateRoom(name, members):
                 return self._overview.room(await self._membership.create(name, members))
+            case api.OpenDirect(name):
+                return self._overview.room(await self._directs.open(name))
+            case api.Search():
+                return self._pages.search(request)
             case api.VerifyAccount(name, compared, seen):
                 return await self._trusting.verify(name, compared=compared, seen=seen)
             case api.Acknowledge(room, name):
                 return await self._acknowledge(room, name)
-            case api.ReadRoom():
+            case api.SayPresence(state):
+                self._running.whispering.present(state)
+                return api.Done()
+            case api.ReadRoom() | api.Watch():
                 async with aclosing(self.stream(request)) as stream:
                     async for _ in stream:
                         pass
@@ -57,9 +75,34 @@ class Service:
                 return await self._in_room(request, await self._finding.room(request.room))
 
     async def _in_room(self, request: api.RoomRequest, group_id: bytes) -> api.Result:
+        room_id = self._rooms.room_id(group_id)
         match request:
+            case api.SendText():
+                return await self._saying.text(group_id, request)
+            case api.EditMessage() | api.DeleteMessage() | api.React():
+                return await self._saying.change(group_id, request)
+            case api.Resend(_, ticket):
+                self._saying.resend(group_id, ticket)
+            case api.Discard(_, ticket):
+                self._saying.discard(group_id, ticket)
             case api.ListMembers():
                 return self._overview.members(group_id)
+            case api.GetPage():
+                return self._pages.page(room_id, request)
+            case api.GetDraft():
+                return api.Draft(self._running.store.draft(room_id))
+            case api.SetDraft(_, text):
+                self._saying.draft(group_id, text)
+            case api.SayTyping(_, is_over):
+                whispering = self._running.whispering
+                (whispering.emptied if is_over else whispering.typed)(room_id)
+            case _:
+                return await self._changed_room(request, group_id)
+        return api.Done()
+
+    async def _changed_room(self, request: api.RoomChange, group_id: bytes) -> api.Room:
+        """As it is then."""
+        match request:
             case api.AddMembers(_, added):
                 await self._membership.add(group_id, added)
             case api.RemoveMember(_, name):
@@ -68,12 +111,16 @@ class Service:
                 await self._membership.leave(group_id)
             case api.SetAdmin(_, name, is_admin):
                 await self._membership.set_admin(group_id, name, is_admin=is_admin)
+            case api.ChangeRoom(_, new_name, topic):
+                await self._membership.describe(group_id, new_name, topic)
             case api.RenewRoom(_, instead_of):
                 group_id = await self._renewal.renew(group_id, instead_of)
             case api.FollowRoom(_, made_by, accept):
                 group_id = await self._renewal.follow(group_id, made_by, accept)
-            case api.SendText(_, text, wait):
-                return await self._saying.text(group_id, text, wait=wait)
+            case api.MarkRead(_, to):
+                self._rooms.mark_read(self._rooms.room_id(group_id), to)
+            case api.SetAttention(_, attention):
+                self._rooms.set_attention(self._rooms.room_id(group_id), Attention(attention))
             case _:
                 assert_never(request)
         return self._overview.room(group_id)
@@ -87,11 +134,53 @@ class Service:
             raise InvalidInput(f"there is nothing to acknowledge in {room}")
         return api.Done()
 
-    async def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Message | api.Notice, None]:
-        """The results of ``ReadRoom``. Close it to end one that follows."""
-        group_id = await self._finding.room(request.room) if request.room is not None else None
-        room_id = self._rooms.room_id(group_id) if group_id is not None else None
+    # --- streams -------------------------------------------------------------------------------
+
+    @overload
+    def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Read, None]: ...
+    @overload
+    def stream(self, request: api.Watch) -> AsyncGenerator[api.Update, None]: ...
+    async def stream(self, request: api.StreamRequest) -> AsyncGenerator[api.Update, None]:
+        """The results of such a request. Close it to end one that goes on."""
         with self._readers.reading() as news:
-            async with aclosing(read_room(self._running, request, room_id, news)) as results:
-                async for result in results:
-                    yield result
+            if isinstance(request, api.Watch):
+                updates = Watcher(self._running, self._overview, self._pages, news).updates()
+            else:
+                room_id = await self._room_id(request.room)
+                updates = read_room(self._running, self._pages, request, room_id, news)
+            async with aclosing(updates):
+                async for update in updates:
+                    yield update
+
+    async def _room_id(self, ref: str | None) -> bytes | None:
+        return self._rooms.room_id(await self._finding.room(ref)) if ref is not None else None
+
+    def _changed(self, changed: Changed) -> None:
+        if changed.rows:
+            self._stop_typing(changed)
+        for news in self._readers:
+            news.add_rows(changed.rows)
+            lot = news.add()
+            lot.rooms.add(changed.room_id)
+            if changed.pending:
+                lot.pending.add(changed.room_id)
+
+    def _stop_typing(self, changed: Changed) -> None:
+        """Whose message has come types no more."""
+        if not self._running.whispering.around(changed.room_id).typing:  # mostly
+            return
+        for row in self._running.store.rows(changed.rows):
+            if not row.is_line:
+                self._running.whispering.said(changed.room_id, row.message.author.name)
+
+    def _changed_around(self, room_id: bytes) -> None:
+        for news in self._readers:
+            news.add().around.add(room_id)
+
+    def _changed_connection(self) -> None:
+        for news in self._readers:
+            news.add().is_connection_new = True
+
+    def _notice(self, text: str) -> None:
+        for news in self._readers:
+            news.add().notices.append(text)

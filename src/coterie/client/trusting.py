@@ -2,6 +2,7 @@
 
 from coterie.client import api
 from coterie.client.finding import check_name
+from coterie.client.recording import Changed
 from coterie.client.running import Running
 from coterie.errors import InvalidInput
 from coterie.wire.frames import Account, FetchAccount
@@ -43,3 +44,4 @@ class Trusting:
     def _wake_rooms(self) -> None:
         for group_id in self._rooms:
             self._rooms.on_change(group_id)
+            self._rooms.on_changed(Changed(self._rooms.room_id(group_id)))
