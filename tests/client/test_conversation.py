@@ -246,7 +246,7 @@ CONTENTS = st.one_of(
     st.builds(Edit, TARGETS, WORDS, st.just(2)),
     st.builds(Delete, TARGETS, st.just(3)),
     st.builds(Reaction, TARGETS, st.sampled_from("👍🎉"), st.just(4), st.booleans()),
-    st.just(Unknown("poll", b"?")),
+    st.just(Unknown("", b"?")),
 )
 SAID = st.lists(st.tuples(AUTHORS, CONTENTS, st.integers(0, 6)), max_size=40)
 

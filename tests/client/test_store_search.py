@@ -1,0 +1,112 @@
+"""What a search finds, in a real index."""
+
+from collections.abc import Iterator
+from datetime import UTC
+
+import pytest
+
+from coterie.client.happening import Event
+from coterie.client.search_query import parse
+from coterie.content import Delete, Edit, Text, Unknown
+from tests.client.kept import ALICE, BOBB, ref
+from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    store = open_store(tmp_path_factory.mktemp("search") / "client.db")
+    stored, other = Stored(store), Stored(store, room_id=OTHER_ROOM)
+    stored.take(ALICE, Text("Deploy the café at noon", 0), ref(1))
+    stored.take(BOBB, Text("deployed: https://example.org/x -> done", DAY_MS), ref(1, BOBB))
+    other.take(ALICE, Text("the noon deploy is 100% done 🎉", 2 * DAY_MS), ref(2))
+    stored.line(Event.ADDED, "alice added noon")
+    stored.take(ALICE, Unknown("noon", b"\x81\xa4kind\xa4noon"), ref(3))
+    yield stored
+    store.close()
+
+
+def found(stored: Stored, typed: str, rooms: list[bytes] | None = None) -> list[int]:
+    """Which of the three, newest first."""
+    return [row.number for row in stored.store.search(parse(typed, UTC), rooms)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("deploy", [3, 2, 1]),
+        ('"deploy"', [3, 1]),
+        ("DEPLOYED", [2]),
+        ("cafe", [1]),
+        ("d", [3, 2, 1]),
+        ("noon deploy", [3, 1]),
+        ('"deploy noon"', []),
+        ('"noon deploy"', [3]),
+        ("->", [2]),
+        ("deploy ->", [2]),
+        ("🎉", [3]),
+        ("has:link", [2]),
+        ("has:link cafe", []),
+        ("from:alice", [3, 1]),
+        ("from:alice from:bobb", [3, 2, 1]),
+        ("from:alice the", [3, 1]),
+        ("from:nobody", []),
+        ("after:1970-01-01", [3, 2]),
+        ("before:1970-01-02", [1]),
+        ("before:1970-01-03 deploy", [2, 1]),
+        ("100%", [3]),
+        ("added", []),
+        ("zebra", []),
+    ],
+)
+def test_what_is_found(stored: Stored, typed: str, expected: list[int]) -> None:
+    assert found(stored, typed) == expected
+
+
+def test_search_is_of_the_rooms_that_are_given(stored: Stored) -> None:
+    assert found(stored, "deploy", [ROOM]) == [2, 1]
+    assert found(stored, "from:alice", [OTHER_ROOM]) == [3]
+    assert found(stored, "deploy", [ROOM, OTHER_ROOM]) == [3, 2, 1]
+    assert found(stored, "deploy", []) == []
+
+
+def test_search_goes_on_before_a_number(stored: Stored) -> None:
+    for typed in ("deploy", "from:alice from:bobb"):
+        query = parse(typed, UTC)
+        first = stored.store.search(query, limit=2)
+        rest = stored.store.search(query, before=first[-1].number, limit=2)
+        assert [row.number for row in (*first, *rest)] == [3, 2, 1]
+
+
+def test_edited_message_is_found_by_what_it_now_says(stored: Stored) -> None:
+    stored.take(BOBB, Edit(ref(1, BOBB), "rolled back", 5), ref(9, BOBB))
+    assert found(stored, "deployed") == []
+    assert found(stored, "has:link") == []
+    assert found(stored, "rolled") == [2]
+    stored.take(BOBB, Edit(ref(1, BOBB), "see https://example.org", 5), ref(10, BOBB))
+    assert found(stored, "has:link") == [2]
+
+
+@pytest.mark.parametrize("typed", ["deployed", "has:link", "from:bobb", "->", "after:1970-01-01 d"])
+def test_deleted_message_is_not_found(stored: Stored, typed: str) -> None:
+    assert 2 in found(stored, typed)
+    stored.take(BOBB, Delete(ref(1, BOBB), 5), ref(9, BOBB))
+    assert 2 not in found(stored, typed)
+
+
+def test_what_is_passed_over_is_judged_by_an_index_alone(stored: Stored) -> None:
+    """A word that everybody says, of a sender who never says it, reads no message."""
+    store = stored.store
+    for typed in ("from:bobb before:2020-01-01 has:link", "the from:bobb"):
+        statements: list[str] = []
+        store._db._connection.trace_v2(1, lambda event, to=statements: to.append(event["sql"]))
+        store.search(parse(typed, UTC), [ROOM])
+        store._db._connection.trace_v2(0, None)
+        sql = next(statement for statement in statements if "ORDER BY" in statement)
+        plan = [
+            row[3]
+            for row in store._db.execute(f"EXPLAIN QUERY PLAN {sql}", ("x",) * sql.count("?"))
+        ]
+        assert not [step for step in plan if "B-TREE" in step]
+        assert [step for step in plan if "USING INDEX timeline_facts" in step]
