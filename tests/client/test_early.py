@@ -61,6 +61,52 @@ async def test_the_rooms_as_they_were_are_there_before_anything_is_loaded(tmp_pa
 
 
 @asynchronous
+async def test_what_was_said_is_there_before_anything_is_loaded(tmp_path: Path) -> None:
+    async with house_in(tmp_path) as house:
+        folder = house.person("alice").make_profile(tmp_path / "a")
+        async with open_early(folder, Loading(house)) as backend:
+            room = await backend.call(api.CreateRoom("ops"))
+            assert isinstance(room, api.Room)
+            for text in ("one", "two", "three"):
+                await backend.call(api.SendText(room.room_id, text))
+            await backend.call(api.SetDraft(room.room_id, "fou"))
+            full = await backend.call(api.GetPage(room.room_id))
+        loading = Loading(house)
+        async with open_early(folder, loading) as backend:
+            assert await backend.call(api.GetPage(room.room_id)) == full
+            last = await backend.call(api.GetPage(room.room_id, 2))
+            assert isinstance(last, api.Page)
+            assert [one.text for one in last.messages] == ["two", "three"]
+            assert (last.has_older, last.has_newer) == (True, False)
+            assert await backend.call(api.GetDraft(room.room_id)) == api.Draft("fou")
+            assert not loading.has_begun
+            assert await backend.call(api.GetPage("ops")) == full  # by its name it is looked up
+            assert loading.has_begun
+
+
+@asynchronous
+async def test_a_watcher_is_told_the_rooms_as_they_were_and_then_all_as_it_is(
+    tmp_path: Path,
+) -> None:
+    async with house_in(tmp_path) as house:
+        folder = house.person("alice").make_profile(tmp_path / "a")
+        await shown_once(folder, house)
+        loading = Loading(house)
+        async with (
+            open_early(folder, loading) as backend,
+            aclosing(backend.stream(api.Watch())) as updates,
+        ):
+            assert await anext(updates) == api.Connection("connecting", "connecting")
+            room = await anext(updates)
+            assert isinstance(room, api.Room)
+            assert room.name == "ops"
+            assert not loading.has_begun
+            told = [await anext(updates) for _ in range(2)]
+            assert loading.has_begun
+            assert [type(one) for one in told] == [api.Connection, api.Room]
+
+
+@asynchronous
 async def test_what_needs_more_waits_for_it(tmp_path: Path) -> None:
     async with house_in(tmp_path) as house:
         folder = house.person("alice").make_profile(tmp_path / "a")

@@ -15,7 +15,9 @@ from coterie.client.closing import closing_quietly
 from coterie.client.database import Database
 from coterie.client.glance import Glances
 from coterie.client.profile import Passphrase, Profile, ProfileInUse
+from coterie.client.store_said import SaidStore
 from coterie.client.store_schema import APPLICATION_ID, SCHEMA
+from coterie.client.timeline import messages
 
 if TYPE_CHECKING:
     from coterie.client.seams import Seams
@@ -66,7 +68,7 @@ class Early:
         self, profile: Profile, database: Database, make_seams: "Callable[[], Seams]"
     ) -> None:
         self._profile, self._database, self._make_seams = profile, database, make_seams
-        self._glances = Glances(database)
+        self._glances, self._said = Glances(database), SaidStore(database)
         self._seen = self._glances.load_glance()
         self._service: api.Backend | None = None
         self._problem: Exception | None = None  # why there is no service, and will be none
@@ -128,8 +130,27 @@ class Early:
                 return self._seen
             case api.ListRooms(catch_up=False):
                 return api.Rooms(self._seen.rooms)
+            case api.GetPage(room, thread=None) if self._is_known(room):
+                return self._page(request, self._seen)
+            case api.GetDraft(room) if self._is_known(room):
+                return api.Draft(self._said.draft(bytes.fromhex(room)))
             case _:
                 return None
+
+    def _is_known(self, room_id: str) -> bool:
+        return self._seen is not None and any(r.room_id == room_id for r in self._seen.rooms)
+
+    def _page(self, request: api.GetPage, seen: api.Status) -> api.Page:
+        names = {bytes.fromhex(room.room_id): room.name for room in seen.rooms}
+        found = self._said.page(
+            bytes.fromhex(request.room),
+            request.limit,
+            before=request.before,
+            after=request.after,
+            around=request.around,
+        )
+        shown = messages(found.rows, self._said, names.__getitem__)
+        return api.Page(tuple(shown), found.has_older, found.has_newer)
 
     # --- the rest ------------------------------------------------------------------------------
 

@@ -9,13 +9,13 @@ from coterie.client.store_failed import Failed, FailedPosts
 from coterie.client.store_key_packages import KeyPackages
 from coterie.client.store_logs import Logs
 from coterie.client.store_people import KnownAccount, People
-from coterie.client.store_reactions import Reactions
 from coterie.client.store_rejoins import KeptRejoin, Rejoins
-from coterie.client.store_rooms import RoomView, RoomViews
+from coterie.client.store_rooms import RoomView
+from coterie.client.store_said import SaidStore
 from coterie.client.store_schema import APPLICATION_ID, SCHEMA
 from coterie.client.store_search import Searches
 from coterie.client.store_successions import HeldWelcome, Successions
-from coterie.client.store_timeline import Timeline, TimelinePage, TimelineRow
+from coterie.client.store_timeline import TimelinePage, TimelineRow
 from coterie.content import Ref
 
 __all__ = [
@@ -37,10 +37,8 @@ class Store(
     Logs,
     Rejoins,
     Successions,
-    Timeline,
-    Reactions,
+    SaidStore,
     Searches,
-    RoomViews,
     FailedPosts,
     People,
     KeyPackages,

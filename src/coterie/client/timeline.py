@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from coterie.client.api import Message, Quote, Reactions
 from coterie.client.conversation import Reacted
-from coterie.client.store import Store, TimelineRow
-from coterie.client.unsent import Pending
+from coterie.client.store_said import SaidStore
+from coterie.client.store_timeline import TimelineRow
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
+
+if TYPE_CHECKING:  # a screen reads what was said before groups are loaded
+    from coterie.client.unsent import Pending
 
 TEXT, LINE = "text", "line"
 UNKNOWN = "unknown"  # bytes that are no content at all
@@ -22,7 +25,7 @@ QUOTED = 200  # characters of a message that a reply shows
 
 def messages(
     rows: Sequence[TimelineRow],
-    store: Store,
+    store: SaidStore,
     name: Callable[[bytes], str],
     changing: Callable[[bytes], AbstractSet[Ref]] = lambda room_id: frozenset(),
 ) -> list[Message]:
@@ -49,7 +52,7 @@ class _Room:
         self,
         refs: Collection[Ref],
         answered: Collection[Ref | None],
-        store: Store,
+        store: SaidStore,
         room_id: bytes,
         name: str,
         changing: AbstractSet[Ref] = frozenset(),
@@ -101,8 +104,8 @@ class _Room:
 
 
 def pending_messages(
-    posts: Sequence[Pending],
-    store: Store,
+    posts: "Sequence[Pending]",
+    store: SaidStore,
     room_id: bytes,
     room: str,
     account: str,
