@@ -10,7 +10,7 @@ from coterie.client import api
 from coterie.client.around import PRESENCE_LASTS_S, SAY_PRESENCE_EVERY_S, TYPING_LASTS_S
 from coterie.client.fleeting import NONCE_SIZE, Presence, Typing, Whispers
 from coterie.client.log import Halt
-from coterie.client.whispering import GREET_AFTER_S, Whispering
+from coterie.client.whispering import GREET_AFTER_S, MOST_GREETED, Whispering, _Epoch
 from coterie.wire import frames as f
 from coterie.wire.limits import MAX_HEARERS, WHISPER_SIZE
 from tests.asynchronous import asynchronous
@@ -195,7 +195,7 @@ async def test_who_is_added_learns_in_a_moment_who_is_there_and_they_of_him(tmp_
             await until(lambda: carol.running is not None and carol.running.sync.caught_up.is_set())
             for person in (p.alice, p.bobb, carol):
                 whispering(person).present("online")
-            await settle()
+            await p.house.clock.advance(3 * GREET_AFTER_S)  # they have greeted each other
             await p.alice.ask(api.AddMembers("ops", ("carol",)))
             await carol.in_step()
             await p.house.clock.advance(2 * GREET_AFTER_S)
@@ -265,6 +265,9 @@ class Crowd:
     def group_of(self, room_id: bytes) -> bytes:
         return room_id
 
+    def shown(self) -> list[bytes]:
+        return []
+
     def strangers(self, group_id: bytes) -> list[str]:
         return []
 
@@ -278,6 +281,15 @@ def test_in_a_room_of_too_many_nothing_is_whispered_or_heard() -> None:
     alices.heard(f.Whispered(b"r" * 16, bytes(WHISPER_SIZE)))
     assert sent == []
     assert alices.around(b"r" * 16) == api.Around((b"r" * 16).hex(), (), {})
+
+
+def test_nobody_is_greeted_in_a_larger_room() -> None:
+    for devices, delays in ((MOST_GREETED, [GREET_AFTER_S]), (MOST_GREETED + 1, [])):
+        clock = FakeClock()
+        alices = Whispering(cast("Rooms", Crowd(devices)), "alice", clock, lambda whisper: None)
+        alices.present("online")
+        alices._greet(b"r" * 16, _Epoch(7, devices, {}, None))
+        assert clock.delays() == delays
 
 
 # --- epochs and members --------------------------------------------------------------------------
