@@ -1,6 +1,10 @@
 """A room as the store keeps it: the twin of ``kept``, through the recorder and a real database."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import apsw
 
 from coterie import content
 from coterie.client import store as stores
@@ -22,6 +26,24 @@ def open_store(path: Path) -> Store:
     return Store(
         Database.open(path, KEY, application_id=stores.APPLICATION_ID, migrations=stores.SCHEMA)
     )
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[str]]:
+    """Those that are run inside."""
+    found: list[str] = []
+    connection = store._db._connection
+    connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: found.append(event["sql"]))
+    try:
+        yield found
+    finally:
+        connection.trace_v2(0, None)
+
+
+def plan(store: Store, sql: str) -> list[str]:
+    """The steps by which a statement is run."""
+    found = store._db.execute(f"EXPLAIN QUERY PLAN {sql}", ("x",) * sql.count("?"))
+    return [str(step) for *_, step in found]
 
 
 class Stored:

@@ -9,7 +9,7 @@ from coterie.client.happening import Event
 from coterie.client.search_query import parse
 from coterie.content import Delete, Edit, Text, Unknown
 from tests.client.kept import ALICE, BOBB, ref
-from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store
+from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store, plan, statements
 
 DAY_MS = 86_400_000
 
@@ -99,14 +99,8 @@ def test_what_is_passed_over_is_judged_by_an_index_alone(stored: Stored) -> None
     """A word that everybody says, of a sender who never says it, reads no message."""
     store = stored.store
     for typed in ("from:bobb before:2020-01-01 has:link", "the from:bobb"):
-        statements: list[str] = []
-        store._db._connection.trace_v2(1, lambda event, to=statements: to.append(event["sql"]))
-        store.search(parse(typed, UTC), [ROOM])
-        store._db._connection.trace_v2(0, None)
-        sql = next(statement for statement in statements if "ORDER BY" in statement)
-        plan = [
-            row[3]
-            for row in store._db.execute(f"EXPLAIN QUERY PLAN {sql}", ("x",) * sql.count("?"))
-        ]
-        assert not [step for step in plan if "B-TREE" in step]
-        assert [step for step in plan if "USING INDEX timeline_facts" in step]
+        with statements(store) as asked:
+            store.search(parse(typed, UTC), [ROOM])
+        steps = plan(store, next(sql for sql in asked if "ORDER BY" in sql))
+        assert not [step for step in steps if "B-TREE" in step]
+        assert [step for step in steps if "USING INDEX timeline_facts" in step]

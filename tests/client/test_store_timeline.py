@@ -6,9 +6,9 @@ import pytest
 
 from coterie.client.happening import Event
 from coterie.client.store import TimelinePage
-from coterie.content import Delete, Text
+from coterie.content import Delete, Ref, Text
 from tests.client.kept import ALICE, BOBB, ref
-from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store
+from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store, plan, statements
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,17 @@ def number(stored: Stored, n: int) -> int:
     found = stored.store.number_of(ROOM, ref(n))
     assert found is not None
     return found
+
+
+def page_of(
+    stored: Stored, given: dict[str, int], limit: int, thread: Ref | None = None
+) -> TimelinePage:
+    """``given`` is ``before``, ``after`` or ``around`` the n-th message, or nothing."""
+    before, after, around = (
+        number(stored, given[side]) if side in given else None
+        for side in ("before", "after", "around")
+    )
+    return stored.store.page(ROOM, limit, before=before, after=after, around=around, thread=thread)
 
 
 def texts(page: TimelinePage) -> list[int]:
@@ -60,8 +71,7 @@ def test_page_says_what_is_on_either_side(
     has_older: bool,
     has_newer: bool,
 ) -> None:
-    at = {side: number(stored, n) for side, n in given.items()}
-    page = stored.store.page(ROOM, limit, **at)
+    page = page_of(stored, given, limit)
     assert (texts(page), page.has_older, page.has_newer) == (expected, has_older, has_newer)
 
 
@@ -93,8 +103,7 @@ def test_page_of_a_thread_has_its_root_and_what_hangs_from_it(
     has_older: bool,
     has_newer: bool,
 ) -> None:
-    at = {side: number(stored, n) for side, n in given.items()}
-    page = stored.store.page(ROOM, limit, **at, thread=ref(2))
+    page = page_of(stored, given, limit, ref(2))
     assert (texts(page), page.has_older, page.has_newer) == (expected, has_older, has_newer)
 
 
@@ -112,22 +121,14 @@ def test_root_is_found_from_any_message_of_its_thread(stored: Stored) -> None:
 
 def test_pages_walk_an_index_and_sort_nothing(stored: Stored) -> None:
     """However far back one reads, a page costs what it holds."""
-    statements: list[str] = []
-    connection = stored.store._db._connection
-    connection.trace_v2(1, lambda event: statements.append(event["sql"]))
-    try:
+    with statements(stored.store) as asked:
         stored.store.page(ROOM, 3, around=9)
         stored.store.page(ROOM, 3, before=9, thread=ref(2))
-    finally:
-        connection.trace_v2(0, None)
-    pages = [sql for sql in statements if "ORDER BY" in sql]
+    pages = [sql for sql in asked if "ORDER BY" in sql]
     assert len(pages) == 4
     for sql in pages:
-        count = sql.count("?")
-        plan = [
-            row[3] for row in stored.store._db.execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * count)
-        ]
-        assert not [step for step in plan if "SCAN timeline" in step or "B-TREE" in step]
+        steps = plan(stored.store, sql)
+        assert not [step for step in steps if "SCAN timeline" in step or "B-TREE" in step]
 
 
 def test_rows_by_number_are_those_that_there_are(stored: Stored) -> None:

@@ -11,7 +11,7 @@ from coterie.client.timeline import hex_of, messages, pending_messages, ref_of
 from coterie.client.unsent import Pending
 from coterie.content import Delete, Edit, Reaction, Ref, Text, Unknown
 from tests.client.kept import ALICE, BOBB, CAROL, ref
-from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store
+from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store, statements
 
 
 @pytest.fixture
@@ -166,13 +166,10 @@ def test_a_page_costs_a_handful_of_queries(stored: Stored) -> None:
         stored.text(number, "hello")
         stored.take(BOBB, Text("yes", 1, ref(number), ref(number)), ref(number, BOBB))
         stored.take(BOBB, Reaction(ref(number), "👍", 2), ref(100 + number, BOBB))
-    rows, statements = stored.rows, []
-    stored.store._db._connection.trace_v2(
-        1,  # SQLITE_TRACE_STMT
-        lambda event: statements.append(event["sql"]),
-    )
-    assert len(messages(rows, stored.store, lambda room_id: "ops")) == 80
-    assert len(statements) == 3
+    rows = stored.rows
+    with statements(stored.store) as asked:
+        assert len(messages(rows, stored.store, lambda room_id: "ops")) == 80
+    assert len(asked) == 3
 
 
 def test_pending_messages_say_what_they_are_and_to_which_message(stored: Stored) -> None:
