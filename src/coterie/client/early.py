@@ -78,8 +78,10 @@ class Early:
             self._is_wanted.set()
 
     async def run(self) -> None:
-        """Loads the rest once it is wanted, and holds it open until ``end``."""
+        """Loads the rest once it is wanted and the first picture drawn, and holds it open until ``end``."""
         await self._is_wanted.wait()
+        if self._seen is not None:
+            await self._over_within(DRAWING_S)
         if self._is_over.is_set():
             return
         async with AsyncExitStack() as opened:
@@ -111,8 +113,6 @@ class Early:
             yield api.Connection("connecting", self._seen.connection)
             for room in self._seen.rooms:
                 yield room
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_wanted.wait(), DRAWING_S)
         service = await self._ready()
         async with aclosing(service.stream(request)) as results:
             async for result in results:
@@ -176,12 +176,15 @@ class Early:
         """Until the end, and then once more."""
         while not self._is_over.is_set():
             await self._has_changed.wait()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_over.wait(), KEEP_AFTER_S)
+            await self._over_within(KEEP_AFTER_S)
             self._has_changed.clear()
             status = await service.call(api.GetStatus(catch_up=False))
             if isinstance(status, api.Status):
                 self._glances.save_glance(status)
+
+    async def _over_within(self, delay_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_over.wait(), delay_s)
 
 
 def _load() -> None:
