@@ -65,7 +65,8 @@ class Whispering:
         self._send = send
         self.on_around: Callable[[bytes], object] = lambda room_id: None
         self._is_connected = False
-        self._epochs: dict[bytes, _Epoch] = {}  # by group
+        self._epochs: dict[bytes, _Epoch] = {}  # by group, those that were needed
+        self._numbers = {group_id: self._number(group_id) for group_id in rooms.shown()}
         self._arounds: dict[bytes, Around] = {}
         self._told: dict[bytes, api.Around] = {}  # what ``on_around`` was last called for
         self._typing: dict[bytes, OwnTyping] = {}
@@ -161,26 +162,27 @@ class Whispering:
         """A log may be in another epoch: keys of the one before are dropped, who left is not around any more, and who
         has come is greeted.
         """
-        ended = [group_id for group_id in self._epochs if not self._is_current(group_id)]
-        for group_id in ended:
-            del self._epochs[group_id]
-        if self._is_connected and self._state in ("online", "away"):
-            for group_id in self._rooms.shown():
-                if group_id not in self._epochs:
-                    self._greet(self._rooms.room_id(group_id), self._epoch(group_id))
-        for group_id in ended:
-            if group_id in self._rooms:
-                self._look(self._rooms.room_id(group_id))
+        for group_id, epoch in tuple(self._epochs.items()):
+            if self._number(group_id) != epoch.number:
+                del self._epochs[group_id]
+        begun = [one for one in self._rooms.shown() if self._number(one) != self._numbers.get(one)]
+        for group_id in begun:
+            self._numbers[group_id] = self._number(group_id)
+            room_id = self._rooms.room_id(group_id)
+            if self._is_connected and self._state in ("online", "away"):
+                self._greet(room_id, self._epoch(group_id))
+            self._look(room_id)
 
-    def _is_current(self, group_id: bytes) -> bool:
-        epoch = self._epochs[group_id].number
-        return group_id in self._rooms and self._rooms.log(group_id).group.epoch == epoch
+    def _number(self, group_id: bytes) -> int | None:
+        """Of the epoch that a group is in; None where its log is gone."""
+        return self._rooms.log(group_id).group.epoch if group_id in self._rooms else None
 
     # --- what is known -------------------------------------------------------------------------
 
     def around(self, room_id: bytes) -> api.Around:
         """The others who are in the room now, and of whom something is known."""
-        around, group_id = self._arounds.get(room_id), self._rooms.group_of(room_id)
+        around = self._arounds.get(room_id)
+        group_id = self._rooms.group_of(room_id) if around is not None else None
         if around is None or group_id is None:
             return _nobody(room_id)
         here, now = set(self._epoch(group_id).names.values()), self._clock.monotonic()
