@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,49 @@ async def test_a_loop_over_messages_that_is_left_leaves_nothing_behind(tmp_path:
         await messages.aclose()
         service = alice._backend
         assert not service._readers  # type: ignore[attr-defined]
+
+
+@asynchronous
+async def test_a_bot_answers_who_mentions_it_and_mends_what_it_said(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        house = await stack.enter_async_context(house_in(tmp_path))
+        alice = await stack.enter_async_context(client_in(house, tmp_path, "alice"))
+        helper = await stack.enter_async_context(client_in(house, tmp_path, "helper"))
+        await until(lambda: len(house.asked(UploadKeyPackages)) == 6)
+        ops = await alice.create_room("ops", "helper")
+        asked = await ops.send("@helper what time is it?")
+        async for message in helper.messages(last=10):
+            if message.mentions_me:
+                room = helper.rooms[message.room_id]
+                await room.react(message, "\U0001f440")
+                sent = await room.send("five", reply_to=message)
+                await room.edit(sent, "six")
+                extra = await room.send("or so", thread=message)
+                await room.delete(extra)
+                await room.mark_read()
+                break
+        async with aclosing(alice.messages(last=50, changes=True)) as messages:
+            async for message in messages:
+                if message.deleted_by:
+                    break
+        history = [one async for one in ops.history() if one.kind == "text"]
+        gone, answer, question = history
+        assert (gone.deleted_by, gone.thread) == ("helper", asked.ref)
+        assert (answer.text, answer.edited != "") == ("six", True)
+        assert answer.reply_to is not None
+        assert answer.reply_to.ref == question.ref == asked.ref
+        assert question.reactions == (api.Reactions("\U0001f440", ("helper",)),)
+        assert [hit.message.text for hit in (await alice.search("six")).hits] == ["six"]
+        assert [hit.message.text for hit in (await ops.search("time from:alice")).hits]
+        page = await ops.page(thread=asked)
+        assert [one.text for one in page.messages] == [question.text, ""]
+        await ops.describe(topic="what time it is")
+        assert (await alice.rooms.list())[0].topic == "what time it is"
+        two = await alice.direct("helper")
+        await two.send("thanks")
+        async with aclosing(alice.changes()) as changes:
+            rooms = [await anext(changes) for _ in range(3)][1:]
+            assert {one.name for one in rooms if isinstance(one, api.Room)} == {"ops", "helper"}
 
 
 @asynchronous

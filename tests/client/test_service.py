@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from coterie import content
 from coterie.client import api
@@ -210,6 +211,45 @@ async def test_what_makes_no_sense_is_refused_before_anything_is_sent(tmp_path: 
         assert len(house.asked(f.Post)) == posts
 
 
+@asynchronous
+async def test_direct_messages_are_a_room_with_the_others_name_where_all_is_addressed(
+    tmp_path: Path,
+) -> None:
+    async with house_in(tmp_path) as house:
+        alice, bobb = house.person("alice"), house.person("bobb")
+        async with bobb.online(), alice.online():
+            await supplied(house, 2)
+            room = await passing(
+                house.clock, asyncio.create_task(alice.ask(api.OpenDirect("bobb")))
+            )
+            assert isinstance(room, api.Room)
+            assert (room.name, room.direct, room.members) == ("bobb", "bobb", 2)
+            for ref in ("@bobb", "bobb", room.room_id):
+                await alice.say("hello", ref)
+            assert str(await fails(alice, api.ListMembers("#bobb"))) == "there is no room #bobb"
+            await bobb.in_step()
+            seen = await bobb.room("alice")
+            assert (seen.direct, seen.unread, seen.mentions) == ("alice", 3, 3)
+            assert [message.room for message in await bobb.read("@alice")][-1] == "alice"
+            again = await alice.ask(api.OpenDirect("bobb"))
+            assert isinstance(again, api.Room)
+            assert again.room_id == room.room_id
+            for request in (
+                api.LeaveRoom("@bobb"),
+                api.AddMembers("@bobb", ("carol",)),
+                api.RemoveMember("@bobb", "bobb"),
+                api.SetAdmin("@bobb", "bobb", admin=False),
+                api.ChangeRoom("@bobb", name="ops"),
+            ):
+                assert isinstance(await fails(alice, request), InvalidInput)
+            await alice.create(room="bobb")
+            assert "several rooms are called bobb" in str(
+                await fails(alice, api.ListMembers("bobb"))
+            )
+            assert (await alice.say("to the room", "#bobb")).seq == 1
+            assert (await alice.say("to him", "@bobb")).seq > 1
+
+
 # --- leaving -----------------------------------------------------------------------------------
 
 
@@ -402,6 +442,21 @@ async def test_status_says_where_and_who_one_is(tmp_path: Path) -> None:
         assert "nothing listens" in away.connection
 
 
+@asynchronous
+async def test_what_is_here_is_shown_at_once_without_a_server(tmp_path: Path) -> None:
+    """The first picture of a screen came after ten seconds, where no server answered."""
+    async with pair_in(tmp_path) as (house, alice, _):
+        house.go_down()
+        began = house.clock.monotonic()
+        status = await alice.ask(api.GetStatus(catch_up=False))
+        rooms = await alice.ask(api.ListRooms(catch_up=False))
+        page = await alice.ask(api.GetPage("ops"))
+        assert isinstance(status, api.Status)
+        assert rooms == api.Rooms(status.rooms)
+        assert isinstance(page, api.Page)
+        assert house.clock.monotonic() == began
+
+
 # --- streams -----------------------------------------------------------------------------------
 
 
@@ -447,6 +502,61 @@ async def test_a_stream_of_what_comes_begins_after_what_was_missed(tmp_path: Pat
             while isinstance(found, api.Notice):
                 found = await next_of(stream)
             assert found.text == "new"
+
+
+@asynchronous
+async def test_a_stream_of_changes_gives_what_changed_again_under_its_number(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (_, alice, bobb):
+        old, sent = await alice.say("old"), await alice.say("tpyo")
+        await bobb.in_step()
+        assert bobb.service is not None
+        request = api.ReadRoom("ops", last=1, follow=True, changes=True)
+        async with aclosing(bobb.service.stream(request)) as stream:
+            first = await next_of(stream)
+            assert isinstance(first, api.Message)
+            assert first.text == "tpyo"
+            await alice.ask(api.EditMessage("ops", sent.ref, "typo"))
+            await bobb.in_step()
+            assert await next_of(stream) == structs.replace(
+                first, text="typo", edited="2027-01-15T08:01:40.000Z"
+            )
+            await bobb.ask(api.React("ops", sent.ref, "\U0001f44d"))
+            await bobb.ask(api.SendText("ops", "new", reply_to=old.ref))
+            changed, new = await next_of(stream), await next_of(stream)
+            assert isinstance(changed, api.Message)
+            assert (changed.number, len(changed.reactions)) == (first.number, 1)
+            assert isinstance(new, api.Message)
+            assert new.text == "new"
+            await alice.in_step()
+            await alice.ask(api.DeleteMessage("ops", old.ref))
+            await bobb.in_step()
+            gone, answer = await next_of(stream), await next_of(stream)
+            assert isinstance(gone, api.Message)
+            assert (gone.text, gone.deleted_by) == ("", "alice")
+            assert isinstance(answer, api.Message)
+            assert (answer.number, answer.text) == (new.number, "new")
+            assert answer.reply_to is not None
+            assert answer.reply_to.is_deleted
+
+
+@asynchronous
+async def test_who_asks_for_no_changes_sees_each_message_once(tmp_path: Path) -> None:
+    async with pair_in(tmp_path) as (_, alice, bobb):
+        assert bobb.service is not None
+        request = api.ReadRoom("ops", last=0, follow=True)
+        async with aclosing(bobb.service.stream(request)) as stream:
+            coming = asyncio.create_task(next_of(stream))
+            sent = await alice.say("one")
+            await coming
+            await alice.ask(api.EditMessage("ops", sent.ref, "won"))
+            await alice.ask(api.DeleteMessage("ops", sent.ref))
+            await bobb.in_step()
+            await alice.say("two")
+            found = await next_of(stream)
+            assert isinstance(found, api.Message)
+            assert found.text == "two"
 
 
 @asynchronous

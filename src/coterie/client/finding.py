@@ -1,7 +1,5 @@
 """What a request names: a room by its name or id, an account by its name, a message by its reference."""
 
-from collections.abc import Iterable
-
 from coterie.client import direct
 from coterie.client.log import Halt, state
 from coterie.client.running import Running
@@ -20,10 +18,10 @@ class Finding:
         self._running, self._rooms = running, running.rooms
 
     async def room(self, ref: str) -> bytes:
-        """The group of a room by its name, with or without #, or by the beginning of its id; @ and a name is the room
-        of the direct messages with that account.
+        """The group of a room by its name or the beginning of its id; direct messages have the other's name.
 
-        One that is not known here may be an invitation that was not read yet. Raises InvalidInput.
+        With # it is the name of a room, with @ that of an account. One that is not known here may be an invitation
+        that was not read yet. Raises InvalidInput.
         """
         found = self._only_or_none(ref)
         if found is None:
@@ -36,14 +34,17 @@ class Finding:
     def rooms_called(self, ref: str) -> list[bytes]:
         """The groups of all rooms that are called so; of those of a name, the ones that one is in."""
         shown = self._rooms.shown()
-        if ref.startswith("@"):
-            return self._best(g for g in shown if self._partner(g) == ref.removeprefix("@"))
-        wanted = ref.removeprefix("#")
-        named = self._best(
-            g for g in shown if not self._partner(g) and state(self._rooms.log(g)).name == wanted
+        named = [group_id for group_id in shown if self._is_called(group_id, ref)]
+        open_ones = [g for g in named if self._rooms.log(g).halt is not Halt.REMOVED]
+        by_id = (g for g in shown if self._rooms.room_id(g).hex().startswith(ref.removeprefix("#")))
+        return open_ones or named or list(by_id)
+
+    def _is_called(self, group_id: bytes, ref: str) -> bool:
+        log = self._rooms.log(group_id)
+        partner = direct.partner(log)
+        return ref in (
+            (partner, f"@{partner}") if partner else (state(log).name, f"#{state(log).name}")
         )
-        by_id = (g for g in shown if self._rooms.room_id(g).hex().startswith(wanted))
-        return named or list(by_id)
 
     def _only_or_none(self, ref: str) -> bytes | None:
         found = self.rooms_called(ref)
@@ -51,13 +52,6 @@ class Finding:
             ids = ", ".join(self._rooms.room_id(g).hex()[:8] for g in found)
             raise InvalidInput(f"several rooms are called {ref}: {ids}", hint="name it by its id")
         return found[0] if found else None
-
-    def _best(self, groups: Iterable[bytes]) -> list[bytes]:
-        found = list(groups)
-        return [g for g in found if self._rooms.log(g).halt is not Halt.REMOVED] or found
-
-    def _partner(self, group_id: bytes) -> str:
-        return direct.partner(self._rooms.log(group_id))
 
 
 def check_name(name: str) -> None:

@@ -31,14 +31,13 @@ async def read_room(
             yield api.Notice(lot.notices.popleft())
         if not request.follow:
             return
-        if request.changes:
-            for result in _changed(pages, running, lot, room_id, number):
-                yield result
-        rows = store.timeline_after(room_id, number, PAGE)
-        for message in pages.messages(rows):
-            yield message
-            number = message.number
         lot = news.take() if rows else await news.wait()
+        # Both as they are at one moment: what changed did so before there was more.
+        changed = _changed(pages, running, lot, room_id, number) if request.changes else []
+        rows = store.timeline_after(room_id, number, PAGE)
+        number = rows[-1].number if rows else number
+        for result in (*changed, *pages.messages(rows)):
+            yield result
 
 
 def _changed(
