@@ -1,52 +1,23 @@
 """The program on a screen in memory, and what a person sees there."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from msgspec import structs
+from textual.events import Paste
 from textual.pilot import Pilot
 
-from coterie.client import api
-from coterie.errors import CoterieError, InvalidInput
+from coterie.client.api import Backend
+from coterie.errors import CoterieError
 from coterie.tui.app import ChatApp
-from coterie.tui.composer import Composer
-from tests.cli.fakes import ALICE, BOBB, OPS, WAR, FakeBackend
+from coterie.tui.chat_screen import ChatScreen
+from coterie.tui.settings import Read, Settings
+from coterie.tui.settings_file import SettingsFile
 
 DEADLINE_S = 5.0
-
-
-class TwoRooms(FakeBackend):
-    """Knows its rooms by their ids, and what was said in each."""
-
-    def __init__(self, *timeline: api.Message | api.Notice) -> None:
-        super().__init__(*timeline)
-        self.members = (ALICE, BOBB)
-
-    async def call(self, request: api.Request) -> api.Result:
-        """With its rooms and members as they are now."""
-        answer = await super().call(request)
-        match answer:
-            case api.Status():
-                return structs.replace(answer, rooms=self.rooms)
-            case api.Members():
-                return api.Members(self.members)
-            case _:
-                return answer
-
-    @staticmethod
-    def _check(room: str) -> None:
-        if room not in (OPS.room_id, WAR.room_id):
-            raise InvalidInput(f"there is no room {room}")
-
-    async def stream(self, request: api.ReadRoom) -> AsyncGenerator[api.Message | api.Notice, None]:
-        """Of one room, what was said there."""
-        async with aclosing(super().stream(request)) as stream:
-            async for one in stream:
-                if request.room in (None, getattr(one, "room_id", None)):
-                    yield one
 
 
 @dataclass
@@ -86,8 +57,9 @@ class Seen:
         await self.until(lambda: text not in self.text)
 
     async def type(self, text: str) -> None:
-        """As keys, and Enter."""
-        await self.pilot.press(*(_KEYS.get(letter, letter) for letter in text), "enter")
+        """Text, and Enter. Whole, since each key would wait for an idle screen."""
+        await self.paste(text)
+        await self.press("enter")
 
     async def press(self, *keys: str) -> None:
         """Keys by their names."""
@@ -96,22 +68,30 @@ class Seen:
     @property
     def composed(self) -> str:
         """What stands in the composer."""
-        return self.app.screen_stack[1].query_one(Composer).text
+        return self.main.composer.text
 
+    @property
+    def main(self) -> ChatScreen:
+        """The main screen, whatever is over it."""
+        return next(one for one in self.app.screen_stack if isinstance(one, ChatScreen))
 
-_KEYS = {" ": "space", "/": "slash", "@": "at", "\n": "ctrl+j", "*": "asterisk"}
+    async def paste(self, text: str) -> None:
+        """As a terminal gives it: bracketed."""
+        self.main.composer.post_message(Paste(text))
+        await self.pilot.pause()
 
 
 @asynccontextmanager
 async def looking(
-    backend: FakeBackend,
+    backend: Backend,
     room: str | None = None,
     *,
     size: tuple[int, int] = (100, 30),
-    theme: str = "dark",
+    settings: Settings | None = None,
 ) -> AsyncIterator[Seen]:
     """The program, once it has listed the rooms."""
-    app = ChatApp(backend, room, theme)
+    file = SettingsFile(Path(), Read(settings or Settings()))
+    app = ChatApp(backend, room, settings_file=file)
     async with app.run_test(size=size) as pilot:
         seen = Seen(app, pilot)
         await seen.until_shown("connected")

@@ -1,26 +1,30 @@
-"""What a person sees and does on the full screen."""
+"""What a person sees and does on the main screen."""
 
-import msgspec
+from typing import Any
+
 import pytest
 
 from coterie.client import api
-from coterie.errors import InvalidInput, Unavailable
+from coterie.errors import Unavailable
 from coterie.tui.themes import THEMES
 from tests.asynchronous import asynchronous
-from tests.cli.fakes import ALICE, BOBB, OPS, WAR, FakeBackend, message
-from tests.tui.look import TwoRooms, looking
+from tests.cli.fakes import ALICE, BOBB, OPS, WAR
+from tests.tui.look import looking
+from tests.tui.memory import DIRECT, Memory
 
 SIZES = pytest.mark.parametrize("size", [(60, 18), (100, 30), (300, 80)], ids=str)
 
 
-def sent(backend: FakeBackend) -> list[str]:
-    return [request.text for request in backend.asked if isinstance(request, api.SendText)]
+def sent(backend: Memory) -> list[str]:
+    return [request.text for request in backend.requests(api.SendText)]
 
 
 @SIZES
 @asynchronous
 async def test_the_room_its_people_and_what_was_said_are_seen(size: tuple[int, int]) -> None:
-    backend = TwoRooms(message("shipping today"), message("* and more", seq=2))
+    backend = Memory()
+    backend.say("shipping today")
+    backend.say("* and more")
     async with looking(backend, "ops", size=size) as seen:
         await seen.until_shown("#ops · 2 members · 0 of 1 verified", "Tuesday 24 November 2026")
         await seen.until_shown("bobb ! unverified 10:12", "shipping today", "• and more")
@@ -30,48 +34,68 @@ async def test_the_room_its_people_and_what_was_said_are_seen(size: tuple[int, i
 
 
 @asynchronous
-async def test_enter_sends_and_ctrl_j_begins_a_new_line() -> None:
-    backend = TwoRooms()
+async def test_direct_messages_stand_apart_with_who_is_there() -> None:
+    backend = Memory()
     async with looking(backend, "ops") as seen:
-        await seen.type("one\ntwo")
-        await seen.until_shown("alice 10:12", "one", "two")
-        assert sent(backend) == ["one\ntwo"]
+        await seen.until_shown("Direct messages", "○ carol ✓")
+        backend.around(DIRECT, carol="online")
+        await seen.until_shown("● carol ✓")
+        backend.say("hello", "carol", DIRECT)
+        await seen.until_shown("● carol ✓ 1 @")
+        await seen.press("alt+a")
+        await seen.until_shown("@carol · ✓ verified", "> message @carol", "hello")
+        await seen.until_gone("1 @")
+
+
+@asynchronous
+async def test_enter_sends_and_ctrl_j_begins_a_new_line() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        await seen.press("a", "ctrl+j", "b", "enter")
+        await seen.until_shown("alice 10:12", "  a", "  b")
+        assert sent(backend) == ["a\nb"]
         assert seen.composed == ""
 
 
 @asynchronous
-async def test_what_was_not_stored_says_so_and_can_be_sent_again() -> None:
-    backend = TwoRooms()
-    backend.refuses["hello"] = InvalidInput("too loud", hint="whisper")
+async def test_what_was_not_stored_says_so_and_can_be_sent_again_or_given_up() -> None:
+    backend = Memory()
+    backend.refuses["hello"] = "too loud"
     async with looking(backend, "ops") as seen:
         await seen.type("hello")
-        await seen.until_shown("✗ not sent: too loud (whisper), Ctrl+R tries again")
-        backend.refuses.clear()
+        await seen.until_shown("✗ not sent: too loud, Ctrl+R tries again, /discard gives it up")
         await seen.press("ctrl+r")
-        await seen.until_shown("alice 10:12")
         await seen.until_gone("not sent")
-        assert sent(backend) == ["hello", "hello"]
+        await seen.until_shown("alice 10:12", "hello")
+        await seen.type("hello")
+        await seen.until_shown("✗ not sent")
+        await seen.type("/discard")
+        await seen.until_gone("not sent")
+        assert seen.text.count("hello") == 1
+        await seen.type("/retry")
+        await seen.until_shown("nothing failed here")
 
 
 @asynchronous
 async def test_what_waits_for_the_server_is_shown_until_it_comes_back() -> None:
-    backend = TwoRooms()
-    backend.refuses["hello"] = Unavailable("nobody answers")
+    backend = Memory()
     async with looking(backend, "ops") as seen:
+        backend.connect("connecting", "the server does not answer")
+        await seen.until_shown("the server does not answer")
         await seen.type("hello")
-        await seen.until_shown("… kept, and sent when the server can be reached: nobody answers")
-        own = message("hello", sender="alice")
-        backend.say(msgspec.structs.replace(own, device="aa" * 16))
-        await seen.until_gone("… kept")
+        await seen.until_shown("alice … waiting for the server", "hello")
+        backend.connect("connected", "connected")
+        await seen.until_gone("… waiting")
         assert seen.text.count("hello") == 1
 
 
 @asynchronous
 async def test_what_comes_in_another_room_is_counted_and_one_key_goes_there() -> None:
-    backend = TwoRooms()
+    backend = Memory()
     async with looking(backend, "war room") as seen:
         await seen.until_shown("> message #war room")
-        backend.say(message("look @alice"))
+        backend.say("look @alice")
         await seen.until_shown("# ops 1 @")
         await seen.press("alt+a")
         await seen.until_shown("> message #ops", "look @alice", "─ new ─")
@@ -81,19 +105,68 @@ async def test_what_comes_in_another_room_is_counted_and_one_key_goes_there() ->
 
 
 @asynchronous
-async def test_a_draft_stays_with_its_room() -> None:
-    async with looking(TwoRooms(), "ops") as seen:
+async def test_what_comes_while_one_looks_elsewhere_stays_unread_below_a_line() -> None:
+    backend = Memory()
+    backend.say("old")
+    async with looking(backend, "ops") as seen:
+        await seen.until(lambda: backend.rooms[OPS.room_id].unread == 0)
+        seen.app.app_focus = False
+        backend.say("anybody here?")
+        await seen.until_shown("# ops 1", "─ new ─", "anybody here?")
+        seen.app.app_focus = True
+        await seen.until(lambda: backend.rooms[OPS.room_id].unread == 0)
+        await seen.until_shown("─ new ─")
+        presence = [request.state for request in backend.requests(api.SayPresence)]
+        assert presence == ["online", "away", "online"]
+
+
+@asynchronous
+async def test_a_draft_stays_with_its_room_and_is_kept_by_the_client() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
         await seen.until_shown("> message #ops")
         await seen.press("d", "r", "a", "f", "t", "ctrl+k", "w", "a", "r", "enter")
-        await seen.until_shown("> message #war room")
+        await seen.until_shown("> message #war room", "# ops ✎")
         assert seen.composed == ""
         await seen.press("alt+up")
         await seen.until(lambda: seen.composed == "draft")
+        await seen.press("s", "ctrl+q")
+        await seen.until(lambda: backend.drafts == {OPS.room_id: "drafts"})
+    async with looking(backend, "ops") as seen:
+        await seen.until(lambda: seen.composed == "drafts")
+        await seen.press("enter")
+        await seen.until_shown("alice 10:12")
+        await seen.until(lambda: not backend.drafts[OPS.room_id])
+
+
+@asynchronous
+async def test_many_pasted_lines_are_one_text_and_send_nothing() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        await seen.paste("one\r\ntwo\rthree\n")
+        await seen.until(lambda: seen.composed == "one\ntwo\nthree\n")
+        assert sent(backend) == []
+        await seen.press("enter")
+        await seen.until(lambda: sent(backend) == ["one\ntwo\nthree\n"])
+
+
+@asynchronous
+async def test_what_was_entered_before_comes_back_with_a_key() -> None:
+    async with looking(Memory(), "ops") as seen:
+        await seen.type("first")
+        await seen.type("second")
+        await seen.press("n", "e", "w", "alt+p")
+        assert seen.composed == "second"
+        await seen.press("alt+p", "alt+p")
+        assert seen.composed == "first"
+        await seen.press("alt+n", "alt+n")
+        assert seen.composed == "new"
 
 
 @asynchronous
 async def test_tab_completes_names_and_commands() -> None:
-    async with looking(TwoRooms(), "ops") as seen:
+    async with looking(Memory(), "ops") as seen:
         await seen.until_shown("0 of 1 verified")
         await seen.press("at", "b")
         await seen.until_shown("Tab: @bobb")
@@ -102,11 +175,23 @@ async def test_tab_completes_names_and_commands() -> None:
 
 
 @asynchronous
-async def test_a_room_that_cannot_be_written_to_says_why_above_its_messages() -> None:
-    backend = TwoRooms()
+async def test_others_are_told_that_one_types_unless_it_is_a_command() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        backend.around(OPS, "bobb", "carol", "dave")
+        await seen.until_shown("bobb, carol and 1 more are typing…")
+        await seen.press("slash", "h", "backspace", "backspace", "h", "i")
+        await seen.until(lambda: len(backend.requests(api.SayTyping)) == 2)
+        assert [one.is_over for one in backend.requests(api.SayTyping)] == [True, False]
+
+
+@asynchronous
+async def test_a_room_that_cannot_be_written_to_says_why_and_what_to_do() -> None:
+    backend = Memory()
     async with looking(backend, "war room") as seen:
-        await seen.until_shown("⚠ a member saw another log than this device, Ctrl+P")
-        await seen.press("ctrl+p", "a", "c", "k", "enter")
+        await seen.until_shown("⚠ a member saw another log than this device", "F2 goes")
+        await seen.press("f2")
         await seen.until_shown("Two logs", "y go on · n wait")
         await seen.press("y")
         await seen.until_gone("Two logs")
@@ -114,98 +199,14 @@ async def test_a_room_that_cannot_be_written_to_says_why_above_its_messages() ->
 
 
 @asynchronous
-async def test_a_person_is_verified_by_the_number_that_was_seen() -> None:
-    backend = TwoRooms()
-    async with looking(backend, "ops") as seen:
-        await seen.until_shown("0 of 1 verified")
-        await seen.type("/verify @bobb")
-        await seen.until_shown("Verify bobb", "01234 56789 01234 56789")
-        await seen.press("y")
-        await seen.until(lambda: backend.pins["bobb"] == "compared")
-
-
-@asynchronous
-async def test_leaving_asks_first_and_no_means_no() -> None:
-    backend = TwoRooms()
-    async with looking(backend, "ops") as seen:
-        await seen.until_shown("0 of 1 verified")
-        await seen.type("/leave")
-        await seen.until_shown("Leave #ops?")
-        await seen.press("escape")
-        await seen.until_gone("Leave #ops?")
-        assert not any(isinstance(request, api.LeaveRoom) for request in backend.asked)
-
-
-@asynchronous
-async def test_help_lists_keys_and_commands_and_escape_leaves_it() -> None:
-    async with looking(TwoRooms(), "ops", size=(100, 60)) as seen:
-        await seen.press("f1")
-        await seen.until_shown("Ctrl+K", "/create ROOM")
-        await seen.press("escape")
-        await seen.until_gone("/create ROOM")
-
-
-@asynchronous
-async def test_a_command_that_fails_says_so_and_comes_back_to_be_mended() -> None:
-    async with looking(TwoRooms(), "ops") as seen:
-        await seen.type("/dance")
-        await seen.until_shown("no such command: /dance — /help lists the commands")
-        assert seen.composed == "/dance"
-        await seen.press("alt+down")
-        await seen.until_gone("no such command")
-
-
-@asynchronous
-async def test_history_is_loaded_as_one_reads_back_and_nothing_jumps() -> None:
-    backend = TwoRooms(*(message(f"number {seq}.", seq=seq) for seq in range(1, 501)))
-    async with looking(backend, "ops") as seen:
-        await seen.until_shown("number 500.")
-        assert "number 300." not in seen.app.session.timeline.messages[0].text
-        await seen.press("ctrl+home")
-        await seen.until(lambda: len(seen.app.session.timeline.messages) == 400)
-        await seen.until_shown("number 301.")
-        await seen.press("ctrl+home")
-        await seen.until(lambda: seen.app.session.timeline.is_whole)
-        await seen.press("ctrl+home")
-        await seen.until_shown("number 1.")
-
-
-@asynchronous
-async def test_the_screen_ends_with_the_client_and_says_why() -> None:
-    backend = TwoRooms()
-    async with looking(backend, "ops") as seen:
-        backend.stream_error = Unavailable("the process has ended")
-        backend.say(message("last words"))
-        await seen.until(lambda: seen.app.return_value is not None)
-        assert str(seen.app.return_value) == "the process has ended"
-
-
-@asynchronous
-async def test_markup_in_the_name_of_a_room_is_shown_and_not_obeyed() -> None:
-    backend, name = TwoRooms(), "[red]x[/][@click=app.quit]"
-    hostile = msgspec.structs.replace(OPS, name=name, topic="[b]\x1b[2J", reason="[i]no[/i]")
-    backend.rooms = (hostile,)
-    async with looking(backend, name) as seen:
-        await seen.until_shown(f"#{name} · 2 members", "[b]�[2J", "⚠ [i]no[/i]", f"message #{name}")
-        await seen.press("ctrl+k")
-        await seen.until_shown("Go to", f"#{name}  2 members · [i]no[/i]")
-        await seen.press("escape")
-        await seen.type("/members")
-        await seen.until_shown(f"Members of #{name}")
-        await seen.press("escape")
-        await seen.type("/leave")
-        await seen.until_shown(f"Leave #{name}?")
-
-
-@asynchronous
 async def test_a_changed_key_stops_sending_until_the_person_says_go_on() -> None:
-    backend = TwoRooms()
+    backend = Memory()
     reason = "the key of bobb changed: acknowledge it to go on"
-    backend.rooms = (msgspec.structs.replace(OPS, state="key-changed", reason=reason),)
-    backend.members = (ALICE, msgspec.structs.replace(BOBB, pin="changed"))
+    backend.change_room(OPS.room_id, state="key-changed", reason=reason)
+    backend.members[OPS.room_id] = (ALICE, api.Member("bobb", False, BOBB.devices, "changed"))
     async with looking(backend, "ops") as seen:
-        await seen.until_shown("⚠ key changed", reason)
-        await seen.press("ctrl+p", "a", "c", "k", "enter")
+        await seen.until_shown("⚠ key changed", "⚠ the key of bobb changed", "F2 shows")
+        await seen.press("f2")
         await seen.until_shown("Key changed", "bobb came with another key", "y go on · n wait")
         await seen.press("n")
         await seen.until_gone("y go on")
@@ -217,8 +218,106 @@ async def test_a_changed_key_stops_sending_until_the_person_says_go_on() -> None
 
 
 @asynchronous
+async def test_a_person_is_verified_by_the_number_that_was_seen() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("0 of 1 verified")
+        await seen.type("/verify @bobb")
+        await seen.until_shown("Verify bobb", "01234 56789")
+        await seen.press("y")
+        await seen.until_shown("✓ all verified")
+
+
+@asynchronous
+async def test_leaving_asks_first_and_no_means_no() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("0 of 1 verified")
+        await seen.type("/leave")
+        await seen.until_shown("Leave #ops?")
+        await seen.press("escape")
+        await seen.until_gone("Leave #ops?")
+        assert not backend.requests(api.LeaveRoom)
+
+
+@asynchronous
+async def test_help_lists_keys_and_commands_and_escape_leaves_it() -> None:
+    async with looking(Memory(), "ops", size=(100, 90)) as seen:
+        await seen.press("f1")
+        await seen.until_shown("Ctrl+K", "/create ROOM")
+        await seen.press("escape")
+        await seen.until_gone("/create ROOM")
+
+
+@asynchronous
+async def test_a_command_that_fails_says_so_and_comes_back_to_be_mended() -> None:
+    async with looking(Memory(), "ops") as seen:
+        await seen.type("/dance")
+        await seen.until_shown("no such command: /dance — /help lists the commands")
+        assert seen.composed == "/dance"
+        await seen.press("alt+down")
+        await seen.until_gone("no such command")
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ('/topic it\'s "late"', api.ChangeRoom(OPS.room_id, topic='it\'s "late"')),
+        ("/rename war  room", api.ChangeRoom(OPS.room_id, name="war  room")),
+        ("/mute mentions", api.SetAttention(OPS.room_id, "mentions")),
+        ("/me waves", api.SendText(OPS.room_id, "waves", wait=False, is_action=True)),
+        ("/msg carol hello", api.SendText(DIRECT.room_id, "hello", wait=False)),
+        ("/create new bobb", api.CreateRoom("new", ("bobb",))),
+        ("/invite @carol dave", api.AddMembers(OPS.room_id, ("carol", "dave"))),
+        ("/renew", api.RenewRoom(OPS.room_id)),
+        ("/follow", api.FollowRoom(OPS.room_id)),
+    ],
+)
+@asynchronous
+async def test_commands_are_requests(line: str, request_: api.Request) -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        await seen.paste(line)
+        await seen.press("enter")
+        await seen.until(lambda: request_ in backend.asked)
+
+
+@asynchronous
+async def test_the_screen_ends_with_the_client_and_says_why() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        backend.end(Unavailable("the process has ended"))
+        await seen.until(lambda: seen.app.return_value is not None)
+        assert str(seen.app.return_value) == "the process has ended"
+
+
+@asynchronous
+async def test_an_unknown_room_is_told_and_the_others_are_listed() -> None:
+    async with looking(Memory(), "nowhere") as seen:
+        await seen.until_shown("there is no room nowhere", "# ops", "> Ctrl+K goes to a room")
+
+
+@asynchronous
+async def test_whatever_was_missed_is_asked_for_anew() -> None:
+    backend = Memory()
+    first = backend.say("one")
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("one")
+        backend.messages[first.number] = api.Message(
+            **{**{name: getattr(first, name) for name in first.__struct_fields__}, "text": "two"}
+        )
+        backend.miss()
+        await seen.until_shown("two")
+        await seen.until_gone("one")
+
+
+@asynchronous
 async def test_every_theme_shows_the_same() -> None:
-    async with looking(TwoRooms(message("hello")), "ops") as seen:
+    backend = Memory()
+    backend.say("hello")
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("hello")
         await seen.press("ctrl+p", "l", "i", "g", "h", "t", "enter")
         await seen.until(lambda: seen.app.theme == "light")
         for theme in THEMES:
@@ -230,6 +329,8 @@ async def test_every_theme_shows_the_same() -> None:
 @asynchronous
 async def test_no_color_takes_all_colour_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with looking(TwoRooms(message("hello")), "ops") as seen:
+    backend: Any = Memory()
+    backend.say("hello")
+    async with looking(backend, "ops") as seen:
         assert seen.app.no_color
         await seen.until_shown("bobb ! unverified 10:12")

@@ -1,97 +1,140 @@
 """What is seen of one room."""
 
-import msgspec
+from msgspec import structs
 
-from coterie.client.api import Message
-from coterie.tui.room_timeline import Day, Entry, New, RoomTimeline, Sending
-from tests.cli.fakes import message
+from coterie.client.api import Message, Page
+from coterie.tui.room_timeline import Day, Entry, Item, New, RoomTimeline, Unsent
+from tests.cli.fakes import OPS, WAR
+from tests.tui.memory import Memory
+
+OWN = "alice"
 
 
-def loaded(*messages: Message, asked: int = 10) -> RoomTimeline:
-    timeline = RoomTimeline()
-    timeline.is_wanted = True
-    timeline.load(list(messages), asked)
+def said(*told: tuple[str, str]) -> list[Message]:
+    """Sender and time of each."""
+    backend = Memory()
+    return [backend.say("hello", sender, time=time) for sender, time in told]
+
+
+def loaded(*messages: Message, has_older: bool = False) -> RoomTimeline:
+    timeline = RoomTimeline(OPS.room_id)
+    timeline.window.load(Page(messages, has_older, False))
     return timeline
 
 
-def at(time: str, seq: int, sender: str = "bobb") -> Message:
-    return msgspec.structs.replace(message("hello", seq=seq, sender=sender), time=time)
+def items(timeline: RoomTimeline, pins: dict[str, str] | None = None) -> list[Item]:
+    return timeline.items(OWN, pins or {})
+
+
+def at(*times: str) -> RoomTimeline:
+    return loaded(*said(*(("bobb", time) for time in times)))
 
 
 def heads(timeline: RoomTimeline) -> list[bool]:
-    return [item.has_head for item in timeline.items({}) if isinstance(item, Entry)]
+    return [item.has_head for item in items(timeline) if isinstance(item, Entry)]
+
+
+def kinds(timeline: RoomTimeline) -> list[type[Item]]:
+    return [type(item) for item in items(timeline)]
 
 
 def test_a_day_has_one_line() -> None:
-    timeline = loaded(
-        at("2026-11-24T09:00:00Z", 1), at("2026-11-24T09:30:00Z", 2), at("2026-11-25T09:00:00Z", 3)
-    )
-    days = [item for item in timeline.items({}) if isinstance(item, Day)]
+    timeline = at("2026-11-24T09:00:00Z", "2026-11-24T09:30:00Z", "2026-11-25T09:00:00Z")
+    days = [item for item in items(timeline) if isinstance(item, Day)]
     assert days == [Day("Tuesday 24 November 2026"), Day("Wednesday 25 November 2026")]
 
 
 def test_what_one_says_in_a_breath_has_one_head() -> None:
     timeline = loaded(
-        at("2026-11-24T09:00:00Z", 1),
-        at("2026-11-24T09:01:00Z", 2),
-        at("2026-11-24T09:02:00Z", 3, "carol"),
-        at("2026-11-24T09:03:00Z", 4),
-        at("2026-11-24T09:30:00Z", 5),
-        at("2026-11-24T09:29:00Z", 6),
+        *said(
+            ("bobb", "2026-11-24T09:00:00Z"),
+            ("bobb", "2026-11-24T09:01:00Z"),
+            ("carol", "2026-11-24T09:02:00Z"),
+            ("bobb", "2026-11-24T09:03:00Z"),
+            ("bobb", "2026-11-24T09:30:00Z"),
+            ("bobb", "2026-11-24T09:29:00Z"),
+        )
     )
     assert heads(timeline) == [True, False, True, True, True, True]
 
 
 def test_a_clock_that_says_nonsense_breaks_nothing() -> None:
-    assert heads(loaded(at("yesterday", 1), at("9999-12-31T23:59:59Z", 2))) == [True, False]
+    assert heads(at("yesterday", "9999-12-31T23:59:59Z")) == [True, False]
 
 
-def test_what_comes_unseen_is_counted_from_the_first() -> None:
-    timeline = loaded(message("old"))
-    timeline.add(message("line", seq=2, kind="line"), is_seen=False, is_mention=False)
-    timeline.add(message("one", seq=3), is_seen=False, is_mention=True)
-    timeline.add(message("two", seq=4), is_seen=False, is_mention=False)
-    assert (timeline.unread, timeline.mentions) == (2, 1)
-    kinds = [type(item) for item in timeline.items({})]
-    assert kinds == [Day, Entry, Entry, New, Entry, Entry]
-    timeline.seen()
-    assert (timeline.unread, timeline.mentions) == (0, 0)
-    timeline.clear()
-    assert New() not in timeline.items({})
+def test_the_line_of_what_is_new_stands_above_the_first_that_others_said() -> None:
+    backend = Memory()
+    backend.say("old")
+    backend.say("bobb left", kind="line")
+    backend.say("my own", OWN)
+    backend.say("new")
+    backend.say("newer")
+    timeline = loaded(*backend.messages.values())
+    timeline.new_after = 1
+    assert kinds(timeline) == [Day, Entry, Entry, Entry, New, Entry, Entry]
+    timeline.new_after = None
+    assert New() not in items(timeline)
 
 
-def test_what_was_read_from_the_store_and_comes_again_is_there_once() -> None:
-    timeline = loaded(message("one"))
-    timeline.add(message("one"), is_seen=True, is_mention=False)
-    timeline.add(message("two", seq=2), is_seen=True, is_mention=False)
-    assert [one.text for one in timeline.messages] == ["one", "two"]
+def test_the_line_is_not_in_sight_where_what_is_new_begins_before_what_is_loaded() -> None:
+    backend = Memory()
+    messages = [backend.say(str(number)) for number in range(9)]
+    timeline = loaded(*messages[5:], has_older=True)
+    timeline.new_after = 2
+    assert New() not in items(timeline)
+    timeline.window.load_older(Page(tuple(messages[:5]), False, False))
+    assert items(timeline).index(New()) == 3, "behind the day and two messages"
 
 
-def test_what_comes_while_it_is_loaded_is_kept_behind() -> None:
-    timeline = RoomTimeline()
-    timeline.is_wanted = True
-    timeline.add(message("two", seq=2), is_seen=True, is_mention=False)
-    timeline.add(message("three", seq=3), is_seen=True, is_mention=False)
-    timeline.load([message("one"), message("two", seq=2)], 10)
-    assert [one.text for one in timeline.messages] == ["one", "two", "three"]
-    assert timeline.is_whole
+def test_one_more_message_leaves_all_others_the_objects_that_they_were() -> None:
+    backend = Memory()
+    timeline = loaded(*(backend.say(str(number)) for number in range(5)))
+    before = items(timeline)
+    timeline.window.take(backend.say("new"))
+    after = items(timeline)
+    assert len(after) == len(before) + 1
+    assert all(one is other for one, other in zip(before, after, strict=False))
 
 
-def test_older_ones_come_before() -> None:
-    timeline = loaded(message("three", seq=3), message("four", seq=4), asked=2)
-    timeline.add(message("five", seq=5), is_seen=True, is_mention=False)
-    older = [message("two", seq=2), message("three", seq=3), message("four", seq=4)]
-    timeline.load_older(older, 6)
-    assert [one.text for one in timeline.messages] == ["two", "three", "four", "five"]
-    assert timeline.is_whole
+def test_what_changes_is_another_object_and_nothing_else_is() -> None:
+    backend = Memory()
+    timeline = loaded(*(backend.say(str(number)) for number in range(5)))
+    before = items(timeline)
+    timeline.window.take(backend.change(backend.messages[3], text="otherwise"))
+    after = items(timeline)
+    assert [one is other for one, other in zip(before, after, strict=True)].count(False) == 1
+    others = items(timeline, {"bobb": "compared"})
+    assert all(one.pin == "compared" for one in others if isinstance(one, Entry))
 
 
-def test_what_is_on_its_way_is_settled_in_its_order() -> None:
-    timeline = loaded()
-    first, second, third = (timeline.send(text) for text in ("yes", "yes", "no"))
-    timeline.mark(first, Sending.FAILED, "too loud")
-    timeline.settle("yes")
-    assert [one.number for one in timeline.unsent] == [first.number, third.number]
-    assert [one.reason for one in timeline.take_failed()] == ["too loud"]
-    assert [one.text for one in timeline.unsent] == ["no"]
-    assert second not in timeline.unsent
+def test_what_is_on_its_way_stands_last_until_it_has_landed() -> None:
+    backend = Memory()
+    timeline = loaded(backend.say("old"))
+    own = structs.replace(backend.say("mine", OWN), number=0, state="sending", ticket="01")
+    timeline.pending = (own, structs.replace(own, kind="edit", message_id="ff" * 16))
+    timeline.pending += (structs.replace(timeline.pending[1], state="failed"),)
+    unsent = [item.message.state for item in items(timeline) if isinstance(item, Unsent)]
+    assert unsent == ["sending", "failed"], "an edit that is on its way shows at its message"
+    timeline.window.take(backend.messages[2])
+    assert [one.state for one in timeline.pending if one.kind == "text"] == ["sending"]
+    assert [type(item) for item in items(timeline)] == [Day, Entry, Entry, Unsent]
+
+
+def test_a_thread_has_its_root_and_what_hangs_from_it() -> None:
+    backend = Memory()
+    root = backend.say("root")
+    thread = RoomTimeline(OPS.room_id, root.ref)
+    assert thread.belongs(root)
+    assert thread.belongs(backend.say("reply", thread=root.ref))
+    assert not thread.belongs(backend.say("other"))
+    assert not thread.belongs(backend.say("elsewhere", room=WAR, thread=root.ref))
+
+
+def test_what_one_would_edit_is_the_last_text_of_ones_own_that_is_still_there() -> None:
+    backend = Memory()
+    first = backend.say("first", OWN)
+    backend.change(backend.say("gone", OWN), deleted_by=OWN, text="")
+    backend.say("others'")
+    timeline = loaded(*backend.messages.values())
+    assert timeline.last_own(OWN) == first
+    assert timeline.last_own("carol") is None

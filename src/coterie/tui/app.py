@@ -1,32 +1,101 @@
 """The program on the screen."""
 
+import time
+from pathlib import Path
+
+from textual import events
 from textual.app import App
 
-from coterie.client.api import Backend
+from coterie.client.api import Backend, Done, Message, Room, SayPresence
 from coterie.errors import CoterieError
 from coterie.tui.chat_screen import ChatScreen
-from coterie.tui.session import Session
+from coterie.tui.notify import Notifier
+from coterie.tui.presence import IDLE_S, Presence
+from coterie.tui.session import Session, Work
+from coterie.tui.settings import Read, Settings
+from coterie.tui.settings_file import SettingsFile
 from coterie.tui.themes import THEMES
 
 
 class ChatApp(App[CoterieError | None]):
-    """``room`` is opened first. It ends with an error where the client ends."""
+    """``room`` is opened first, and ``theme`` wins over that of the settings.
+
+    It ends with an error where the client ends.
+    """
 
     ENABLE_COMMAND_PALETTE = False  # Textual's: Ctrl+P is ours
     TITLE = "Coterie"
 
-    def __init__(self, backend: Backend, room: str | None, theme: str) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        room: str | None,
+        theme: str | None = None,
+        *,
+        settings_file: SettingsFile | None = None,
+    ) -> None:
         super().__init__()
+        self.settings_file = settings_file or SettingsFile(Path(), Read())
+        self.settings = self.settings_file.settings
         for one in THEMES.values():
             self.register_theme(one)
-        self.theme = theme
+        self.theme = theme or self.settings.theme
+        self.set_keymap(self.settings.keys)
         self._is_due = False
-        self.session = Session(backend, self._changed)
+        self._notifier = Notifier(self.settings, self._write, time.monotonic)
+        self._presence = Presence(time.monotonic())
+        self.session = Session(backend, self._changed, self._spawn, self._heard)
+        self.session.says_typing = self.settings.say_typing
         self._main = ChatScreen(self.session, room)
 
     async def on_mount(self) -> None:
-        """Shows the one screen there is."""
+        """Shows the main screen."""
         await self.push_screen(self._main)
+        if self.settings_file.problems:
+            self._main.tell("; ".join(self.settings_file.problems))
+        self._say_presence()
+        self.set_interval(IDLE_S / 4, self._say_presence)
+
+    def apply(self, settings: Settings) -> None:
+        """As the person has it now."""
+        if settings.theme != self.settings.theme:
+            self.theme = settings.theme
+        self.settings = self._notifier.settings = settings
+        self.session.says_typing = settings.say_typing
+        self._say_presence()
+        self._changed()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Whoever presses a key is there."""
+        if isinstance(event, events.Key | events.MouseDown | events.Paste):
+            self._presence.acted(time.monotonic())
+            self._say_presence()
+        await super().on_event(event)
+
+    def watch_app_focus(self) -> None:
+        """Whoever looks elsewhere is away."""
+        self._say_presence()
+
+    def _say_presence(self) -> None:
+        """Where it is another one, and the person wants it said."""
+        state = self._presence.news(
+            time.monotonic(), is_focused=self.app_focus, is_said=self.settings.say_presence
+        )
+        if state is not None and self._main.is_mounted:
+            self._spawn(self._tell(SayPresence(state)))
+
+    async def _tell(self, request: SayPresence) -> None:
+        await self.session.ask(request, Done)
+
+    def _spawn(self, work: Work) -> None:
+        self._main.begin(work, says_nothing=True)
+
+    def _heard(self, room: Room, message: Message) -> None:
+        self._notifier.ring(room, message)
+
+    def _write(self, text: str) -> None:
+        if self._driver is not None:
+            self._driver.write(text)
 
     def _changed(self) -> None:
         """However many changes come at once, the screen shows the last of them once."""
@@ -37,10 +106,21 @@ class ChatApp(App[CoterieError | None]):
     def _show(self) -> None:
         self._is_due = False
         self._main.update()
+        self._notifier.show_unread(sum(room.unread for room in self.session.rooms.values()))
+
+    def on_unmount(self) -> None:
+        """Gives the terminal's title back."""
+        self._notifier.close()
 
 
-async def run_chat(backend: Backend, room: str | None, theme: str) -> None:
+async def run_chat(
+    backend: Backend,
+    room: str | None,
+    theme: str | None = None,
+    *,
+    settings_file: SettingsFile | None = None,
+) -> None:
     """Until the person quits. Raises Unavailable where the client ends before."""
-    error = await ChatApp(backend, room, theme).run_async()
+    error = await ChatApp(backend, room, theme, settings_file=settings_file).run_async()
     if error is not None:
         raise error

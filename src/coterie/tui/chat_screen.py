@@ -1,355 +1,416 @@
 """The main screen: rooms at the left, the open one at the right, and where one writes below it."""
 
-from collections.abc import Coroutine
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
-from coterie.client.api import Acknowledge, Done, Room, SafetyNumber, VerifyAccount
+from coterie.client.api import Message, Room, SendText, Sent
 from coterie.errors import CoterieError, Unavailable
 from coterie.tui import words
-from coterie.tui.composer import Composer
-from coterie.tui.dialogs import Confirm, Pick, Picker
-from coterie.tui.session import CONNECTED, Session
-from coterie.tui.slash import IN_PALETTE, chosen, run_command
-from coterie.tui.themes import THEMES
+from coterie.tui.banner import Banner, banner
+from coterie.tui.chat_keys import ChatKeys
+from coterie.tui.composer import ACTIONS, Composer
+from coterie.tui.item_lines import Look
+from coterie.tui.message_actions import act, opened
+from coterie.tui.session import Session, Work
+from coterie.tui.sidebar import Sidebar
+from coterie.tui.slash import run_command
+from coterie.tui.target import Editing, Target, request_of, target_line
 from coterie.tui.timeline_view import TimelineView
-from coterie.tui.wrapping import cut
 from coterie.ui.clean import clean_line
-from coterie.ui.commands import COMMANDS, Called, Said, parse
+from coterie.ui.commands import SCREEN_COMMANDS, Called, Said, parse
 from coterie.ui.completion import Known
 from coterie.ui.keymap import KEYS
 
+if TYPE_CHECKING:
+    from coterie.tui.app import ChatApp
+
 NARROW = 72  # columns: with fewer the room has them all, and Ctrl+K is the list
-SIDEBAR = 22  # columns
-_COMPOSERS = {"send", "newline", "complete"}  # keys that the composer knows by itself
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(ChatKeys):
     """All of ``session``. ``wanted`` is the room to open first."""
 
-    DEFAULT_CSS = f"""
-    ChatScreen {{
-        & #sidebar {{
-            width: {SIDEBAR}; height: 100%; border: none; padding: 0; background: $panel;
-            scrollbar-size-vertical: 1;
-        }}
-        &.-narrow #sidebar {{ display: none; }}
-        & #header {{ height: 1; padding: 0 1; background: $panel; text-style: bold; }}
-        & #banner {{ height: auto; padding: 0 1; color: $text-error; text-style: bold; display: none; }}
-        & #timeline {{ height: 1fr; padding: 0 1; }}
-        & #notice {{ height: auto; max-height: 4; padding: 0 1; color: $text-warning; }}
-        & #footer {{ height: 1; padding: 0 1; background: $panel; color: $text-muted; }}
-    }}
+    DEFAULT_CSS = """
+    ChatScreen {
+        &.-narrow Sidebar { display: none; }
+        & #header { height: 1; padding: 0 1; background: $panel; text-style: bold; }
+        & #banner { height: auto; max-height: 3; padding: 0 1; color: $text-error; text-style: bold; }
+        & #timeline { height: 1fr; }
+        & #typing, #target { height: 1; padding: 0 1; color: $text-muted; }
+        & #notice { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
+        & #footer { height: 1; padding: 0 1; background: $panel; color: $text-muted; }
+        & .empty { display: none; }
+    }
     """
-    # all before the composer, which has Ctrl+K and others as keys of its own
+    # All before the composer, which has Ctrl+K and others as keys of its own. The ids are for a person's own keys.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, key.action, key.help, priority=key.action != "back", show=False)
+        Binding(
+            key.keys, key.action, key.help, id=key.action, priority=key.action != "back", show=False
+        )
         for key in KEYS
-        if key.action not in _COMPOSERS
+        if key.action not in ACTIONS
     ]
+    app: "ChatApp"
 
     def __init__(self, session: Session, wanted: str | None) -> None:
         super().__init__()
         self.session = session
+        self.banner: Banner | None = None
         self._wanted = wanted
-        self._problem = ""
-        self._drafts: dict[str, str] = {}
-        self._shown = ""  # the id of the room whose draft is in the composer
-        self._listed: list[Room] = []
+        self._told = ""  # what went wrong, or what was asked for
+        self._target: Target = None
+        self._shown = ""  # what has its draft in the composer: a room, or a thread
+        self._jumped_from: list[tuple[str, int]] = []  # rooms and messages, to come back to
+        self._texts: dict[str, str] = {}  # of the lines around the timeline, as they are shown
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            yield OptionList(id="sidebar", compact=True)
+            yield Sidebar(id="sidebar")
             with Vertical():
                 yield Static(id="header", markup=False)
-                yield Static(id="banner", markup=False)
+                yield Static(id="banner", markup=False, classes="empty")
                 yield TimelineView(id="timeline")
-                yield Static(id="notice", markup=False)
-                yield Composer(self._known, id="composer")
+                for line in ("typing", "target", "notice"):
+                    yield Static(id=line, markup=False, classes="empty")
+                yield Composer(self._known, self.app.settings.keys, id="composer")
         yield Static(id="footer", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one("#sidebar", OptionList).can_focus = False
-        self.query_one(Composer).focus()
-        self.update()
-        self._begin(self.session.start(self._wanted))
+        self.timeline, self.composer = self.query_one(TimelineView), self.query_one(Composer)
+        self.composer.focus()
+        self.watch(self.app, "app_focus", self._look_at, init=False)
+        self.begin(self.session.start(self._wanted))
         self.run_worker(self._until_end(self.session.follow()))
-        self.run_worker(self._until_end(self.session.keep_fresh()))
+
+    def on_unmount(self) -> None:
+        self.session.drafts.stop_waiting()
 
     # --- showing -------------------------------------------------------------------------------
 
     def update(self) -> None:
-        """Shows the session as it is now."""
-        if not self.is_mounted:
-            return
+        """Shows the session as it is now; nothing before there is something."""
         session = self.session
-        room = session.room
-        self._swap_draft(room.room_id if room else "")
-        self._show_sidebar()
-        self.query_one("#header", Static).update(self._header(room))
-        banner = self.query_one("#banner", Static)
-        reason = clean_line(room.reason) if room else ""
-        more = ", Ctrl+P" if room and room.state in ("key-changed", "forked") else ""
-        banner.update(f"⚠ {reason}{more}")
-        banner.display = bool(reason)
-        place = f"message {words.room_mark(room)}" if room else self._nowhere
-        self.query_one(Composer).placeholder = Content(f"> {place}")
-        self.query_one("#footer", Static).update(
-            f"{clean_line(session.connection)} · ^K switch · ^J newline · F1 help"
-        )
-        self._show_notice()
-        items = session.timeline.items(session.pins) if room else []
-        self.query_one(TimelineView).show(self._shown, items, session.account)
+        if not self.children or not session.is_listed:  # not yet, or not any more
+            return
+        room, view = session.room, session.opened.view
+        self._swap_draft(view.room_id + view.thread)
+        self.query_one(Sidebar).show(session)
+        self._put("header", self._header(room))
+        heed = next(key.shown for key in KEYS if key.action == "heed")
+        self.banner = banner(room, session.members, heed) if room else None
+        self._put("banner", self.banner.text if self.banner else "")
+        self._put("typing", words.typing(session.typing))
+        self._put("footer", f"{clean_line(session.connection.text)} · {words.FOOTER}")
+        self._show_place(room)
+        self._show_lines()
+        settings = self.app.settings
+        look = Look(0, session.account, settings.clock == "12h", settings.density == "compact")
+        if room and view.window.is_loaded:
+            items = view.items(session.account, session.pins, is_connected=session.is_connected)
+            self.timeline.show(self._shown, items, look)
+        elif not room:
+            self.timeline.show("", [], look)
+        if self.timeline.selected and self.timeline.selected_message is None:
+            self.end_select()
+        self._look_at()
 
-    @property
-    def _nowhere(self) -> str:
-        """What stands in the composer where no room is open."""
-        if not self.session.is_listed:
-            return "…"
-        return (
-            "no room yet: /create makes one" if not self.session.rooms else "Ctrl+K goes to a room"
-        )
+    def _put(self, name: str, text: str) -> None:
+        """A line that is not drawn again where it says the same; an empty one takes no room."""
+        if self._texts.get(name) == text:
+            return
+        self._texts[name] = text
+        line = self.query_one(f"#{name}", Static)
+        line.update(text)
+        line.set_class(not text, "empty")
 
     def _header(self, room: Room | None) -> str:
         if room is None:
             return "Coterie"
-        text = words.header(
-            room, self.session.members, is_connected=self.session.connection == CONNECTED
-        )
-        others = [one for one in self.session.rooms if one.room_id != room.room_id]
-        new = sum(self.session.timeline_of(one.room_id).unread for one in others)
+        session = self.session
+        text = words.header(room, session.members, is_connected=session.is_connected)
+        if session.opened.is_thread:
+            text = f"Thread in {words.room_mark(room)} · Esc back"
+        others = (one for one in session.rooms.values() if one.room_id != room.room_id)
+        new = sum(one.unread for one in others)
         return f"({new} new) {text}" if new and self.has_class("-narrow") else text
 
-    def _show_sidebar(self) -> None:
-        sidebar = self.query_one("#sidebar", OptionList)
-        self._listed = self.session.in_order
-        sidebar.clear_options()
-        sidebar.add_option(Option(Content("Rooms").stylize("bold"), disabled=True))
-        for room in self._listed:
-            timeline = self.session.timeline_of(room.room_id)
-            new = str(timeline.unread) if timeline.unread else ""
-            new += " @" if timeline.mentions else ""
-            new += " ⚠" if room.reason else ""
-            width = SIDEBAR - 2 - len(new)
-            name = cut(f"# {clean_line(room.name)}", width)
-            line = Content.assemble(name, " ", (new.strip(), "bold"))
-            sidebar.add_option(Option(line.stylize("bold") if new else line, id=room.room_id))
-            if room.room_id == self._shown:
-                sidebar.highlighted = sidebar.option_count - 1
+    def _show_place(self, room: Room | None) -> None:
+        """Where what is typed would go."""
+        session = self.session
+        if room is None:
+            place = (
+                "Ctrl+K goes to a room" if session.rooms else "no room yet: /create ROOM makes one"
+            )
+        else:
+            thread = "the thread in " if session.opened.is_thread else ""
+            place = f"message {thread}{words.room_mark(room)}"
+        if self._texts.get("place") != place:
+            self._texts["place"] = place
+            self.composer.placeholder = Content(f"> {place}")
 
-    def _swap_draft(self, room_id: str) -> None:
-        """Each room has what was begun in it."""
-        if room_id == self._shown:
-            return
-        composer = self.query_one(Composer)
-        self._drafts[self._shown] = composer.text
-        if self._shown or not composer.text:  # what was typed before the first room is for it
-            composer.replace_text(self._drafts.pop(room_id, ""))
-        self._shown = room_id
+    def _show_lines(self) -> None:
+        """What the composer is for, and above it what went wrong, what the keys are, or what Tab would offer."""
+        self._put("target", target_line(self._target, self.composer.size.width))
+        text = self._told
+        if not text and self.timeline.selected:
+            text = words.select_hint()
+        if not text and (found := self.composer.completion):
+            text = "Tab: " + "  ".join(choice.inserted for choice in found.choices)
+        self._put("notice", clean_line(text))
 
-    def _show_notice(self) -> None:
-        """What went wrong, or else what Tab would offer."""
-        found = self.query_one(Composer).completion
-        offered = "  ".join(choice.inserted for choice in found.choices) if found else ""
-        text = self._problem or (f"Tab: {offered}" if offered else "")
-        notice = self.query_one("#notice", Static)
-        notice.update(clean_line(text))
-        notice.display = bool(text)
+    def _look_at(self) -> None:
+        """What is in sight while the person looks at the terminal was seen."""
+        opened_room, view = self.session.opened, self.session.opened.view
+        is_at_end = self.timeline.is_at_end and not view.window.has_newer
+        opened_room.is_seen = self.app.app_focus and is_at_end and not opened_room.is_thread
+        if self.app.app_focus and not opened_room.is_thread:
+            self.session.saw(self.timeline.seen_to)
 
     def _known(self) -> Known:
-        rooms = [clean_line(room.name) for room in self.session.in_order]
-        return Known(names=self.session.speakers, rooms=rooms)
+        rooms = [clean_line(room.name) for room in self.session.in_order if not room.direct]
+        return Known(names=self.session.speakers, rooms=rooms, commands=SCREEN_COMMANDS)
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width < NARROW, "-narrow")
         self.update()
 
-    # --- doing ---------------------------------------------------------------------------------
+    # --- the composer --------------------------------------------------------------------------
 
-    def _begin(self, work: Coroutine[object, object, object]) -> None:
-        """In the background; what goes wrong is said, in place of what went wrong before."""
-        self._problem = ""
-        self.run_worker(self._told(work))
+    def _swap_draft(self, place: str) -> None:
+        """Each room has what was begun in it."""
+        if place == self._shown:
+            return
+        if self._target is not None:
+            self.aim(None)
+        drafts, before, self._shown = self.session.drafts, self._shown, place
+        if not before and self.composer.text:  # what was typed before the first room is for it
+            return
+        if before:
+            drafts.keep(before, self.composer.text, is_room=before in self.session.rooms)
+        self.composer.replace_text(drafts.of(place))
+        if place in self.session.rooms:
+            self.begin(self._load_draft(self.session.rooms[place]), says_nothing=True)
 
-    async def _told(self, work: Coroutine[object, object, object]) -> None:
+    async def _load_draft(self, room: Room) -> None:
+        text = await self.session.drafts.load(room)
+        if self._shown == room.room_id and not self.composer.text:
+            self.composer.replace_text(text)
+
+    def aim(self, target: Target) -> None:
+        """What is typed is for this. What stood in the composer before an edit comes back after it."""
+        before, self._target = self._target, target
+        self.end_select()
+        if isinstance(before, Editing):
+            self.composer.replace_text(before.draft)
+        if isinstance(target, Editing):
+            self.composer.replace_text(target.message.text)
+        self._show_lines()
+
+    @property
+    def is_aimed(self) -> bool:
+        """Whether what is typed is for some message."""
+        return self._target is not None
+
+    def on_composer_typed(self) -> None:
+        text = self.composer.text
+        if not isinstance(self._target, Editing):
+            is_room = self._shown in self.session.rooms
+            if is_room:
+                self.session.drafts.keep(self._shown, text)
+            if not text.startswith("/"):
+                self.session.typed(text)
+        self._show_lines()
+
+    def on_composer_edit_last(self) -> None:
+        last = self.session.opened.view.last_own(self.session.account)
+        if last is not None:
+            self.begin(act(self, "edit", last))
+
+    def on_composer_entered(self, event: Composer.Entered) -> None:
+        self.begin(self._enter(event.text))
+
+    async def _enter(self, text: str) -> None:
+        target = self._target
+        if self._shown in self.session.rooms:
+            self.session.drafts.keep(self._shown, "")
+        try:
+            match parse(text, SCREEN_COMMANDS):
+                case None:
+                    pass
+                case Said(said):
+                    await self.say(said)
+                case Called(command, arguments):
+                    await run_command(self, command.name, arguments)
+        except CoterieError:
+            if not self.composer.text:  # to be mended
+                self.composer.replace_text(text)
+                self._target = target
+            raise
+
+    async def say(self, text: str, *, is_action: bool = False) -> None:
+        """In the open room or thread, as what the composer is for now."""
+        room, target = opened(self), self._target
+        if isinstance(target, Editing):
+            self.composer.replace_text(target.draft)
+        self._target = None
+        self._show_lines()
+        if is_action:
+            thread = self.session.opened.view.thread or None
+            request = SendText(room.room_id, text, wait=False, thread=thread, is_action=True)
+            await self.session.ask(request, Sent)
+        else:
+            thread = self.session.opened.view.thread
+            await self.session.ask(request_of(text, target, room.room_id, thread), Sent)
+        if not isinstance(target, Editing):
+            self.session.opened.clear_line()
+            await self.go_to_end()
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def on_timeline_view_near_end(self, event: TimelineView.NearEnd) -> None:
+        self.begin(self.session.opened.load_more(is_older=event.is_top), says_nothing=True)
+
+    def on_timeline_view_moved(self) -> None:
+        self._look_at()
+
+    async def jump(self, room_id: str, number: int, *, from_number: int = 0) -> None:
+        """To a message, which is selected then; to come back to where one was."""
+        if from_number:
+            self._jumped_from.append((self.session.opened.room_id, from_number))
+        if room_id != self.session.opened.room_id:
+            await self.session.open(room_id, around=number)
+        elif not await self.session.opened.go_to(number):
+            self.session.opened.close_thread()
+            await self.session.opened.go_to(number)
+        self.update()
+        self.timeline.scroll_to_message(number)
+        self._begin_select(number)
+
+    async def come_back(self) -> None:
+        """From the last jump."""
+        if self._jumped_from:
+            await self.jump(*self._jumped_from.pop())
+
+    async def search(self, typed: str = "") -> None:
+        """Finds a message, and goes there."""
+        from coterie.client.api import Found, Search  # noqa: PLC0415
+        from coterie.tui.search_screen import SearchScreen  # noqa: PLC0415
+
+        async def ask(request: Search) -> Found:
+            return await self.session.ask(request, Found)
+
+        rooms = tuple(self.session.rooms.values())
+        found = await self.app.push_screen_wait(SearchScreen(ask, self.session.room, typed, rooms))
+        if found is not None:
+            await self.jump(found.room_id, found.number)
+
+    async def open_thread(self, message: Message) -> None:
+        """In place of the room, until Esc."""
+        self.end_select()
+        await self.session.opened.open_thread(message)
+
+    async def go_to_end(self) -> None:
+        """To the newest message."""
+        await self.session.opened.go_to_end()
+        self.update()
+        self.timeline.scroll_end(animate=False)
+
+    async def go_to_beginning(self) -> None:
+        """To the oldest message."""
+        await self.session.opened.go_to_beginning()
+        self.update()
+        self.timeline.scroll_home(animate=False)
+
+    async def go_to_new(self) -> None:
+        """To the line of what is new."""
+        await self.session.opened.go_to_new()
+        self.update()
+        if not self.timeline.scroll_to_new():
+            self.tell("nothing is new here")
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if event.option_id:
+            self.begin(self.session.open(event.option_id))
+        self.composer.focus()
+
+    # --- selecting -----------------------------------------------------------------------------
+
+    def _begin_select(self, number: int) -> None:
+        """Letters are keys for that message then, as the timeline has the focus."""
+        self.timeline.select(number)
+        self.timeline.can_focus = True
+        self.timeline.focus()
+        self._show_lines()
+
+    def end_select(self) -> None:
+        """Back to the composer."""
+        if self.timeline.selected:
+            self.timeline.select(0)
+            self.timeline.can_focus = False
+            self.composer.focus()
+            self._show_lines()
+
+    def action_select(self) -> None:
+        if self.timeline.select_next(-1):
+            self._begin_select(self.timeline.selected)
+
+    def action_with_selected(self, action: str) -> None:
+        """One of ``keymap.SELECT_KEYS``."""
+        message = self.timeline.selected_message
+        if action in ("select_up", "select_down"):
+            self._told = ""
+            self.timeline.select_next(-1 if action == "select_up" else 1)
+            self._show_lines()
+        elif message is not None:
+            self.begin(act(self, action, message))
+
+    # --- what commands need --------------------------------------------------------------------
+
+    async def show_settings(self) -> None:
+        """What the person may set, changed at once."""
+        from coterie.tui.settings_screen import SettingsScreen  # noqa: PLC0415
+
+        await self.app.push_screen_wait(SettingsScreen(self.app.settings_file, self.app.apply))
+
+    async def quit(self) -> None:
+        """Once what was begun is kept."""
+        if self._shown in self.session.rooms and not isinstance(self._target, Editing):
+            self.session.drafts.keep(self._shown, self.composer.text)
+        await self.session.drafts.save()
+        self.app.exit()
+
+    # --- work in the background ----------------------------------------------------------------
+
+    def begin(self, work: Work, *, says_nothing: bool = False) -> None:
+        """What goes wrong is said in place of what was said before; which goes, where the person asked for this."""
+        if not says_nothing:
+            self._told = ""
+        self.run_worker(self._telling(work))
+
+    async def _telling(self, work: Work) -> None:
         try:
             await work
         except CoterieError as error:
-            self._problem = f"{error} — {error.hint}" if error.hint else str(error)
-            self.update()
+            self.tell(f"{error} — {error.hint}" if error.hint else str(error))
+        self.update()
 
-    async def _until_end(self, work: Coroutine[object, object, None]) -> None:
+    async def _until_end(self, work: Work) -> None:
         """Where the client ends, the screen ends, and its error is told on the terminal."""
         try:
             await work
         except Unavailable as error:
             self.app.exit(error)
         except CoterieError as error:
-            self._problem = str(error)
-            self.update()
+            self.tell(str(error))
 
-    def on_composer_entered(self, event: Composer.Entered) -> None:
-        self._begin(self._enter(event.text))
-
-    async def _enter(self, text: str) -> None:
-        try:
-            match parse(text):
-                case None:
-                    pass
-                case Said(said):
-                    chosen(self)
-                    self.query_one(TimelineView).scroll_end(animate=False)
-                    self.session.timeline.clear()
-                    await self.session.send(said)
-                case Called(command, arguments):
-                    await run_command(self, command.name, arguments)
-        except CoterieError:
-            composer = self.query_one(Composer)
-            if not composer.text:
-                composer.replace_text(text)  # to be mended
-            raise
-
-    def on_text_area_changed(self) -> None:
-        self._show_notice()
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        if event.option_id:
-            self._begin(self.session.open(event.option_id))
-        self.query_one(Composer).focus()
-
-    def on_timeline_view_near_top(self) -> None:
-        self.run_worker(self._told(self.session.load_older()))
-
-    # --- dialogs -------------------------------------------------------------------------------
-
-    async def show_members(self) -> None:
-        """Who is in the room; the picked one is verified."""
-        room = chosen(self)
-        picks = [
-            Pick(member, clean_line(member.name), words.member_hint(member))
-            for member in self.session.members
-        ]
-        title = f"Members of {words.room_mark(room)} · Enter verifies"
-        picked = await self.app.push_screen_wait(Picker(title, picks))
-        if picked is not None and picked.pin != "self":
-            await self.verify(picked.name)
-
-    async def verify(self, name: str) -> None:
-        """Shows the safety number, and records that both saw the same one."""
-        number = await self.session.ask(VerifyAccount(name), SafetyNumber)
-        text, title = words.safety_number(number), f"Verify {clean_line(name)}"
-        answers = ("I compared them: they are the same", "not now")
-        if await self.app.push_screen_wait(Confirm(title, text, *answers)):
-            compared = VerifyAccount(name, compared=True, number=number.number)
-            await self.session.ask(compared, SafetyNumber)
-            await self.session.refresh()
-
-    async def _acknowledge(self) -> None:
-        """The warning in the banner: a changed key, or a forked log."""
-        room = chosen(self)
-        changed = [member.name for member in self.session.members if member.pin == "changed"]
-        if room.state == "key-changed":
-            for name in changed:
-                text = (
-                    f"{clean_line(name)} came with another key. It may be a new account of the same person, or somebody"
-                    " else. Ask them another way before you go on; then verify them again."
-                )
-                if await self.app.push_screen_wait(Confirm("Key changed", text, "go on", "wait")):
-                    await self.session.ask(Acknowledge(name=name), Done)
-        else:
-            text = f"{clean_line(room.reason)}. Compare with the others what you read before you go on."
-            if await self.app.push_screen_wait(Confirm("Two logs", text, "go on", "wait")):
-                await self.session.ask(Acknowledge(room=room.room_id), Done)
-        await self.session.refresh()
-
-    async def _pick_room(self) -> None:
-        rooms = []
-        for room in self.session.in_order:
-            timeline = self.session.timeline_of(room.room_id)
-            hint = words.room_hint(room, timeline.unread, timeline.mentions)
-            rooms.append(Pick(room.room_id, words.room_mark(room), hint))
-        room_id = await self.app.push_screen_wait(Picker("Go to", rooms))
-        if room_id is not None:
-            await self.session.open(room_id)
-
-    async def _pick_command(self) -> None:
-        room = self.session.room
-        picks = []
-        if room and room.state in ("key-changed", "forked"):
-            picks.append(Pick("acknowledge", "acknowledge", "go on in spite of the warning"))
-        picks += [Pick(f"/{name}", name, COMMANDS[name].help) for name in IN_PALETTE]
-        picks += [
-            Pick(member.name, f"verify {member.name}", words.member_hint(member))
-            for member in self.session.members
-            if member.pin != "self"
-        ]
-        picks += [Pick(f"theme {name}", f"theme {name}", "colours") for name in THEMES]
-        match await self.app.push_screen_wait(Picker("Do", picks)):
-            case None:
-                pass
-            case "acknowledge":
-                await self._acknowledge()
-            case str(command) if command.startswith("/"):
-                await run_command(self, command[1:], ())
-            case str(theme) if theme.startswith("theme "):
-                self.app.theme = theme.removeprefix("theme ")
-            case str(name):
-                await self.verify(name)
-
-    # --- keys ----------------------------------------------------------------------------------
-
-    def action_switch(self) -> None:
-        self._begin(self._pick_room())
-
-    def action_palette(self) -> None:
-        self._begin(self._pick_command())
-
-    def action_help(self) -> None:
-        self._begin(run_command(self, "help", ()))
-
-    def action_quit(self) -> None:
-        self.app.exit()
-
-    def action_previous_room(self) -> None:
-        self._go(self.session.go(-1))
-
-    def action_next_room(self) -> None:
-        self._go(self.session.go(1))
-
-    def action_next_unread(self) -> None:
-        self._go(self.session.next_unread())
-
-    def _go(self, room: Room | None) -> None:
-        if room is not None:
-            self._begin(self.session.open(room.room_id))
-
-    def action_page_up(self) -> None:
-        self.query_one(TimelineView).scroll_page_up(animate=False)
-
-    def action_page_down(self) -> None:
-        self.query_one(TimelineView).scroll_page_down(animate=False)
-
-    def action_first(self) -> None:
-        self.query_one(TimelineView).scroll_home(animate=False)
-
-    def action_last(self) -> None:
-        self.query_one(TimelineView).scroll_end(animate=False)
-
-    def action_first_unread(self) -> None:
-        self.query_one(TimelineView).scroll_to_new()
-
-    def action_retry(self) -> None:
-        self._begin(self.session.retry())
-
-    def action_back(self) -> None:
-        self._problem = ""
-        self.session.timeline.clear()
-        self.update()
+    def tell(self, text: str) -> None:
+        """Above the composer, until the next key that does something."""
+        self._told = text
+        if self.children:
+            self._show_lines()

@@ -1,9 +1,12 @@
 """An item of a timeline as lines of styled text. Pure."""
 
+from dataclasses import dataclass
 from typing import assert_never
 
-from coterie.tui.room_timeline import Day, Entry, Item, New, Sending, Unsent, local_time
-from coterie.tui.wrapping import Line, cells, cut, harmless, wrap
+from coterie.client.api import Message, Quote, Reactions
+from coterie.tui.room_timeline import Day, Entry, Item, New, Unsent, local_time
+from coterie.tui.words import MAX_NAME
+from coterie.tui.wrapping import Line, Run, cells, cut, harmless, wrap
 from coterie.tui.writing import INDENT, text_lines
 from coterie.ui.clean import clean_line
 from coterie.ui.pins import words_of
@@ -12,21 +15,42 @@ STYLES = (
     "text", "strong", "emphasis", "strike", "code", "quote", "link", "mention", "mention-me",
     "note", "sender", "own", "good", "bad", "new",
 )  # fmt: skip
-MAX_NAME = 32  # cells; an account's name is no longer, and a hostile server's is cut
+
+MAX_EMOJI = 8  # cells; others choose what they react with
+MAX_REACTIONS = 20  # emoji that are shown
+MAX_QUOTED = 400  # characters looked at, of which a line shows some
 _PIN_STYLES = {"compared": "good", "believed": "bad", "changed": "bad", "unknown": "bad"}
+_CHANGES = {"edit": "edit", "delete": "deletion", "reaction": "reaction"}
 
 
-def item_lines(item: Item, width: int, own_name: str) -> list[Line]:
-    """Those of one item, in ``width`` cells."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How things are drawn: in so many cells, for whom, and how that person likes it."""
+
+    width: int
+    own_name: str
+    is_12h: bool = False
+    is_compact: bool = False
+
+    def clock(self, time: str) -> str:
+        """The time of day."""
+        at = local_time(time)
+        return f"{at.hour % 12 or 12}:{at:%M} {at:%p}" if self.is_12h else f"{at:%H:%M}"
+
+
+def item_lines(item: Item, look: Look) -> list[Line]:
+    """Those of one item."""
     match item:
         case Day(day):
-            return [_rule(day, width, "note")]
+            return [_rule(day, look.width, "note")]
         case New():
-            return [_rule("new", width, "new")]
+            return [_rule("new", look.width, "new")]
+        case Entry(message) if message.kind == "line":
+            return _system_line(message, look)
         case Entry():
-            return _entry(item, width, own_name)
+            return _entry(item, look)
         case Unsent():
-            return _unsent(item, width, own_name)
+            return _unsent(item, look)
         case _:
             assert_never(item)
 
@@ -36,29 +60,106 @@ def _rule(word: str, width: int, style: str) -> Line:
     return [(cut("─" * (left // 2) + f" {word} " + "─" * (left - left // 2), width), style)]
 
 
-def _entry(entry: Entry, width: int, own_name: str) -> list[Line]:
+def _system_line(message: Message, look: Look) -> list[Line]:
+    text = harmless(message.text).replace("\n", " ")
+    lines = wrap([(text, "note")], look.width - len(INDENT))
+    lines[-1].append((f" {look.clock(message.time)}", "note"))
+    return [[("* " if number == 0 else INDENT, "note"), *line] for number, line in enumerate(lines)]
+
+
+def _entry(entry: Entry, look: Look) -> list[Line]:
     message = entry.message
-    time = f"{local_time(message.time):%H:%M}"
-    if message.kind == "line":
-        lines = wrap([(harmless(message.text).replace("\n", " "), "note")], width - len(INDENT))
-        lines[-1].append((f" {time}", "note"))
-        return [
-            [("* " if number == 0 else INDENT, "note"), *line] for number, line in enumerate(lines)
-        ]
-    head: list[Line] = []
-    if entry.has_head:
-        style = "own" if message.sender == own_name else "sender"
-        head = [
-            [
-                (cut(clean_line(message.sender), MAX_NAME), style),
-                *_pin(entry.pin),
-                (f" {time}", "note"),
-            ]
-        ]
-    if message.kind == "text":
-        return head + text_lines(message.text, width, own_name)
-    what = cut(harmless(message.kind).replace("\n", " "), MAX_NAME) or "something"
-    return [*head, [(INDENT, "text"), (f"[{what}: this version cannot show it]", "note")]]
+    body = _body(message, look)
+    if not entry.in_thread and message.thread and not message.reply_to:
+        body.insert(0, _note("↳ in a thread"))
+    if message.reply_to:
+        body.insert(0, _quote(message.reply_to, look.width))
+    if message.reactions:
+        body += _reactions(message.reactions, look)
+    if message.replies and not entry.in_thread:
+        replies = "1 reply" if message.replies == 1 else f"{message.replies} replies"
+        body.append([(INDENT, "text"), (f"↳ {replies}", "link")])
+    if not entry.has_head:
+        return body
+    style = "own" if message.sender == look.own_name else "sender"
+    head: Line = [
+        (cut(clean_line(message.sender), MAX_NAME), style),
+        *_pin(entry.pin),
+        (f" {look.clock(message.time)}", "note"),
+    ]
+    return _under(head, body, look)
+
+
+def _under(head: Line, body: list[Line], look: Look) -> list[Line]:
+    """Compact: the first line is beside the head where there is room for it."""
+    used = sum(cells(text) for text, _ in head)
+    if look.is_compact and body and used + sum(cells(text) for text, _ in body[0]) <= look.width:
+        return [[*head, *body[0]], *body[1:]]
+    return [head, *body]
+
+
+def _body(message: Message, look: Look) -> list[Line]:
+    """What was said, or what is left of it."""
+    if message.deleted_by:
+        by = cut(clean_line(message.deleted_by), MAX_NAME)
+        own = message.deleted_by == message.sender
+        return [_note("[message deleted]" if own else f"[deleted by {by}]")]
+    if message.kind != "text":
+        what = cut(harmless(message.kind).replace("\n", " "), MAX_NAME) or "something"
+        return [_note(f"[{what}: this version cannot show it]")]
+    lines = _text(message, look)
+    notes: list[Run] = []
+    if message.edited:
+        notes.append(("  (edited)", "note"))
+    if message.state == "changing":
+        notes.append(("  …", "note"))
+    for note in notes:
+        if sum(cells(text) for text, _ in lines[-1]) + cells(note[0]) <= look.width:
+            lines[-1].append(note)
+        else:
+            lines.append([note])
+    return lines
+
+
+def _text(message: Message, look: Look) -> list[Line]:
+    """What is done is told behind the name, and indented like all text: else it could pass for the system's."""
+    if not message.is_action:
+        return text_lines(message.text, look.width, look.own_name)
+    name = cut(clean_line(message.sender), MAX_NAME)
+    return text_lines(message.text, look.width, look.own_name, who_does=name)
+
+
+def _note(text: str) -> Line:
+    return [(INDENT, "text"), (text, "note")]
+
+
+def _quote(quote: Quote, width: int) -> Line:
+    """What a reply answers, on one line."""
+    if quote.is_deleted:
+        said = "[message deleted]"
+    elif not quote.sender:
+        said = "[said before you were here]"
+    else:
+        said = " ".join(harmless(quote.text[:MAX_QUOTED]).split())
+    name = cut(clean_line(quote.sender), MAX_NAME)
+    text = f"↪ {name}: {said}" if name else f"↪ {said}"
+    return [(INDENT, "text"), (cut(text, width - len(INDENT)), "quote")]
+
+
+def _reactions(reactions: tuple[Reactions, ...], look: Look) -> list[Line]:
+    """Each emoji with how many gave it; one's own stand in brackets."""
+    runs: list[Run] = []
+    for one in reactions[:MAX_REACTIONS]:
+        text = f"{_emoji(one.emoji)} {len(one.names)}"
+        is_own = look.own_name in one.names
+        runs += [(f"[{text}]", "own") if is_own else (text, "text"), ("  ", "text")]
+    if len(reactions) > MAX_REACTIONS:
+        runs.append((f"and {len(reactions) - MAX_REACTIONS} more", "note"))
+    return [[(INDENT, "text"), *line] for line in wrap(runs, look.width - len(INDENT))]
+
+
+def _emoji(emoji: str) -> str:
+    return cut(" ".join(harmless(emoji[:MAX_QUOTED]).split()), MAX_EMOJI)
 
 
 def _pin(pin: str) -> Line:
@@ -70,17 +171,19 @@ def _pin(pin: str) -> Line:
     return [(f" {text}", _PIN_STYLES[pin])]
 
 
-def _unsent(unsent: Unsent, width: int, own_name: str) -> list[Line]:
+def _unsent(unsent: Unsent, look: Look) -> list[Line]:
     """Its state is beside the name, where others have the time."""
-    match unsent.state:
-        case Sending.WAITING:
-            state, style = "… waiting for the server", "note"
-        case Sending.KEPT:
-            reason = f"… kept, and sent when the server can be reached: {unsent.reason}"
-            state, style = harmless(reason), "note"
-        case Sending.FAILED:
-            state, style = harmless(f"✗ not sent: {unsent.reason}, Ctrl+R tries again"), "bad"
-        case _:
-            assert_never(unsent.state)
-    head = wrap([(own_name, "own"), (f" {state}".replace("\n", " "), style)], width)
-    return head + text_lines(unsent.text, width, own_name)
+    message = unsent.message
+    what = _CHANGES.get(message.kind, "")
+    if message.state == "failed":
+        begin = f"✗ {what} not sent" if what else "✗ not sent"
+        state = f"{begin}: {message.reason}, Ctrl+R tries again, /discard gives it up"
+        style = "bad"
+    else:
+        state, style = "… sending" if unsent.is_connected else "… waiting for the server", "note"
+    state = harmless(f" {state}").replace("\n", " ")
+    head = wrap([(look.own_name, "own"), (state, style)], look.width)
+    body = [] if message.kind == "delete" else _text(message, look)
+    if message.reply_to:
+        body.insert(0, _quote(message.reply_to, look.width))
+    return head + body

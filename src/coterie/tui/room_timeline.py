@@ -1,24 +1,16 @@
-"""What is seen of one room: days, messages, the line of what is new, and what is on its way. Pure."""
+"""What is seen of one room or thread: days, messages, the line of what is new, and what is on its way. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
 
 from coterie.client.api import Message
+from coterie.tui.window import Window
 
-OVERLAP = 50  # of the newest messages can be read from the store before they come by themselves
 RUN = timedelta(minutes=5)  # what one person says within it stands under one head
-
-
-class Sending(StrEnum):
-    """Where something of ours is that the log does not have."""
-
-    WAITING = "waiting"
-    KEPT = "kept"  # until the server can be reached again
-    FAILED = "failed"
+LANDING = 100  # of the newest messages may be told before they leave the outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +32,19 @@ class Entry:
     message: Message
     has_head: bool
     pin: str
+    in_thread: bool = False  # where the thread alone is shown: nobody needs to be told
 
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """Ours, which is not in the log."""
+    """Ours, which is in no log."""
 
-    number: int
-    text: str
-    state: Sending = Sending.WAITING
-    reason: str = ""
+    message: Message
+    is_connected: bool
 
 
 Item: TypeAlias = Day | New | Entry | Unsent
+_NEW = New()
 
 
 @lru_cache(maxsize=20_000)
@@ -64,101 +56,97 @@ def local_time(time: str) -> datetime:
         return datetime.fromtimestamp(0, UTC)
 
 
+@lru_cache(maxsize=1_000)
+def _day(day: date) -> Day:
+    return Day(f"{day:%A} {day.day} {day:%B %Y}")
+
+
 class RoomTimeline:
-    """The messages that are loaded, oldest first."""
+    """Of the room with that id; or of the thread in it that hangs from ``thread``, the reference of a message.
 
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.unsent: list[Unsent] = []
-        self.is_wanted = False  # loaded, or about to be: what comes is kept
-        self.is_loaded = False
-        self.is_whole = False  # there is nothing older
-        self.unread = 0
-        self.mentions = 0
-        self.first_unread: Message | None = None
-        self._numbers = 0
+    Items that are as they were are the same objects, so that who draws them sees at once what changed.
+    """
 
-    def add(self, message: Message, *, is_seen: bool, is_mention: bool) -> None:
-        """It comes now. What the person does not see counts as new, but for what the system says."""
-        if not is_seen and message.kind != "line":
-            self.unread += 1
-            self.mentions += is_mention
-            if self.first_unread is None:
-                self.first_unread = message
-        if self.is_wanted and message not in self.messages[-OVERLAP:]:
-            self.messages.append(message)
+    def __init__(self, room_id: str = "", thread: str = "") -> None:
+        self.room_id, self.thread = room_id, thread
+        self.window = Window()
+        self.pending: tuple[Message, ...] = ()
+        self.new_after: int | None = None  # the line stands behind the message with this number
+        self._items: list[Item] = []
+        self._built = 0  # messages that are in the items
+        self._built_of: tuple[object, ...] = ()
+        self._last_day: date | None = None
+        self._has_line = True  # it is in the items, or nowhere
+        self._unsent: list[Unsent] = []
 
-    def load(self, fetched: list[Message], asked: int) -> None:
-        """The newest ``asked`` of the room, among which may be what came meanwhile."""
-        known = set(fetched)
-        self.messages = fetched + [one for one in self.messages if one not in known]
-        self.is_loaded, self.is_whole = True, len(fetched) < asked
+    def belongs(self, message: Message) -> bool:
+        """Whether it is seen here."""
+        if message.room_id != self.room_id:
+            return False
+        return not self.thread or self.thread in (message.thread, message.ref)
 
-    def load_older(self, fetched: list[Message], asked: int) -> None:
-        """The same, where the end of it is here already."""
-        if self.messages and self.messages[0] in fetched:
-            older = fetched[: fetched.index(self.messages[0])]
-            self.messages = older + self.messages
-        self.is_whole = len(fetched) < asked
+    def last_own(self, account: str) -> Message | None:
+        """What ``account`` would edit: its last message that can be."""
+        own = (one for one in reversed(self.window.messages) if one.sender == account)
+        return next((one for one in own if one.kind == "text" and not one.deleted_by), None)
 
-    def seen(self) -> None:
-        """All of it; the line stays until ``clear``."""
-        self.unread = self.mentions = 0
+    def items(
+        self, account: str, pins: Mapping[str, str], *, is_connected: bool = True
+    ) -> list[Item]:
+        """From the top to the bottom. ``account`` is who reads."""
+        built_of = (self.window.revision, account, dict(pins), self.new_after)
+        before: dict[int, Entry] = {}
+        if built_of != self._built_of:
+            before = {item.message.number: item for item in self._items if isinstance(item, Entry)}
+            self._begin()
+            self._built_of = built_of
+        for message in self.window.messages[self._built :]:
+            self._add(message, account, pins.get(message.sender, ""), before)
+        self._built = len(self.window.messages)
+        return [*self._items, *self._on_its_way(is_connected=is_connected)]
 
-    def clear(self) -> None:
-        """No line of what is new any more."""
-        self.first_unread = None
+    def _begin(self) -> None:
+        self._items, self._built, self._last_day = [], 0, None
+        messages = self.window.messages
+        is_cut = self.window.has_older and bool(messages)
+        # the line is not in sight where what is new begins before the window
+        self._has_line = self.new_after is None or (is_cut and messages[0].number > self.new_after)
 
-    # --- what is on its way --------------------------------------------------------------------
+    def _add(self, message: Message, account: str, pin: str, before: Mapping[int, Entry]) -> None:
+        time = local_time(message.time)
+        last = self._items[-1] if self._items else None
+        if time.date() != self._last_day:
+            last, self._last_day = None, time.date()
+            self._items.append(_day(self._last_day))
+        if not self._has_line and self._is_new(message, account):
+            last, self._has_line = None, True
+            self._items.append(_NEW)
+        above = last.message if isinstance(last, Entry) else None
+        continues = (
+            above is not None
+            and message.kind != "line"
+            and (above.kind, above.sender) == (message.kind, message.sender)
+            and timedelta(0) <= time - local_time(above.time) < RUN
+        )
+        entry = Entry(message, not continues, pin, in_thread=bool(self.thread))
+        kept = before.get(message.number)
+        self._items.append(kept if kept == entry else entry)
 
-    def send(self, text: str) -> Unsent:
-        """It is shown as waiting."""
-        self._numbers += 1
-        unsent = Unsent(self._numbers, text)
-        self.unsent.append(unsent)
-        return unsent
+    def _is_new(self, message: Message, account: str) -> bool:
+        """What the system says is no news, nor is what one said oneself."""
+        is_news = message.kind != "line" and message.sender != account
+        return is_news and self.new_after is not None and message.number > self.new_after
 
-    def mark(self, unsent: Unsent, state: Sending, reason: str = "") -> None:
-        """How it went, if it is still there."""
-        for place, one in enumerate(self.unsent):
-            if one.number == unsent.number:
-                self.unsent[place] = replace(one, state=state, reason=reason)
-
-    def settle(self, text: str) -> None:
-        """It is in the log: the oldest with this text, since what is sent keeps its order."""
-        for one in self.unsent:
-            if one.text == text and one.state is not Sending.FAILED:
-                self.unsent.remove(one)
-                return
-
-    def take_failed(self) -> list[Unsent]:
-        """What is to be sent again; it is not shown any more."""
-        failed = [one for one in self.unsent if one.state is Sending.FAILED]
-        self.unsent = [one for one in self.unsent if one.state is not Sending.FAILED]
-        return failed
-
-    # --- what is shown -------------------------------------------------------------------------
-
-    def items(self, pins: Mapping[str, str]) -> list[Item]:
-        """From the top to the bottom."""
-        items: list[Item] = []
-        above: Message | None = None
-        above_at = day = None
-        for message in self.messages:
-            time = local_time(message.time)
-            if (today := time.date()) != day:
-                day, above = today, None
-                items.append(Day(f"{time:%A} {time.day} {time:%B %Y}"))
-            if self.first_unread is not None and message == self.first_unread:
-                above = None
-                items.append(New())
-            continues = (
-                above is not None
-                and above_at is not None
-                and (above.kind, above.sender) == (message.kind, message.sender)
-                and message.kind != "line"
-                and timedelta(0) <= time - above_at < RUN
-            )
-            items.append(Entry(message, not continues, pins.get(message.sender, "")))
-            above, above_at = message, time
-        return [*items, *self.unsent]
+    def _on_its_way(self, *, is_connected: bool) -> list[Unsent]:
+        """Texts, and what else failed. What has landed meanwhile is not shown twice."""
+        landed = {one.ref for one in self.window.messages[-LANDING:]} if self.pending else set()
+        unsent = [
+            Unsent(one, is_connected)
+            for one in self.pending
+            if (one.kind == "text" or one.state == "failed")
+            and one.ref not in landed
+            and self.thread in ("", one.thread)
+        ]
+        if unsent != self._unsent:
+            self._unsent = unsent
+        return self._unsent

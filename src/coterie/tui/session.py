@@ -1,239 +1,300 @@
 """What the screens show and do, without a screen: the rooms, the open one, and what is said meanwhile."""
 
-import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any, assert_never
 
 from coterie.client.api import (
+    Around,
     Backend,
+    Connection,
+    Discard,
+    Done,
     GetStatus,
     ListMembers,
+    ListRooms,
+    MarkRead,
     Member,
     Members,
     Message,
+    Missed,
     Notice,
-    ReadRoom,
-    Request,
+    Pending,
+    Resend,
     Room,
-    SendText,
-    Sent,
+    Rooms,
+    SayTyping,
     Status,
+    Watch,
 )
-from coterie.client.mentions import is_mentioned
-from coterie.errors import CoterieError, InvalidInput, LocalProtocolError, Unavailable
-from coterie.tui.room_timeline import RoomTimeline, Sending, Unsent
+from coterie.client.attention import Attention, Standing, in_order
+from coterie.client.reading import Reading
+from coterie.errors import InvalidInput, Unavailable
+from coterie.tui.asking import Asking
+from coterie.tui.drafts import Drafts
+from coterie.tui.open_room import OpenRoom
+from coterie.tui.window import PAGE
 
-T = TypeVar("T")
-
-FIRST_PAGE = 200  # messages: more than the tallest screen
-CONNECTING, CONNECTED = "connecting…", "connected"
+CONNECTING = Connection("connecting", "connecting…")
+SAY_TYPING_EVERY_S = 2.0  # the client says it more rarely; this spares it the keys between
+Work = Coroutine[Any, Any, None]
 
 
 class Session:
-    """``changed`` is called after each change of what there is to see."""
+    """``changed`` is called after each change of what there is to see; ``spawn`` has work done in the background, and
+    tells its errors; ``heard`` gets each new text of others that is not in sight.
+    """
 
-    def __init__(self, backend: Backend, changed: Callable[[], object]) -> None:
-        self._backend = backend
-        self._changed = changed
-        self.account = self.device = ""
+    def __init__(
+        self,
+        backend: Backend,
+        changed: Callable[[], object],
+        spawn: Callable[[Work], object],
+        heard: Callable[[Room, Message], object] = lambda room, message: None,
+    ) -> None:
+        self._backend, self._changed, self._spawn, self._heard = backend, changed, spawn, heard
+        self.ask = Asking(backend)
+        self.account = ""
         self.connection = CONNECTING
-        self.rooms: tuple[Room, ...] = ()
+        self.notice = ""  # the last one about the connection
+        self.rooms: dict[str, Room] = {}
+        self.is_listed = False  # whether these are all, and not only those that are known yet
         self.members: tuple[Member, ...] = ()  # of the open room
-        self.is_listed = False  # whether ``rooms`` is what there is, and not only what is known yet
-        self._open = ""
-        self._timelines: dict[str, RoomTimeline] = {}
-        self._latest: dict[str, int] = {}  # when something was said, as a number that grows
-        self._is_loading = False
-        self._stale = asyncio.Event()
+        self.pins: dict[str, str] = {}  # how the keys of people came here, by name
+        self.opened = OpenRoom(self.ask, changed)
+        self.drafts = Drafts(self.ask, spawn)
+        self.says_typing = True
+        self._pending: dict[str, tuple[Message, ...]] = {}
+        self._around: dict[str, Around] = {}
+        self._newest = 0  # the highest number of all that was told
+        self._said_typing_at = -SAY_TYPING_EVERY_S
 
     # --- what there is -------------------------------------------------------------------------
 
     @property
     def room(self) -> Room | None:
         """The open one."""
-        return next((room for room in self.rooms if room.room_id == self._open), None)
+        return self.rooms.get(self.opened.room_id)
 
     @property
-    def timeline(self) -> RoomTimeline:
-        """That of the open room."""
-        return self.timeline_of(self._open)
-
-    def timeline_of(self, room_id: str) -> RoomTimeline:
-        """That of any."""
-        return self._timelines.setdefault(room_id, RoomTimeline())
+    def is_connected(self) -> bool:
+        """Whether what is sent now goes out now."""
+        return self.connection.state == "connected"
 
     @property
-    def pins(self) -> dict[str, str]:
-        """How the keys of the people in the open room came here."""
-        return {member.name: member.pin for member in self.members}
+    def typing(self) -> tuple[str, ...]:
+        """Who is, in the open room."""
+        around = self._around.get(self.opened.room_id)
+        return around.typing if around else ()
+
+    def presence(self, room: Room) -> str:
+        """A ``PresenceWord`` for the other one of direct messages."""
+        around = self._around.get(room.room_id)
+        return around.presence.get(room.direct, "unknown") if around else "unknown"
 
     @property
     def in_order(self) -> list[Room]:
         """Rooms where we are addressed, then those with something new, then the latest."""
+        pairs = [(_standing(room), room) for room in self.rooms.values()]
+        rooms = {id(standing): room for standing, room in pairs}
+        return [rooms[id(standing)] for standing in in_order([standing for standing, _ in pairs])]
 
-        def place(room: Room) -> tuple[bool, bool, int, str]:
-            timeline = self.timeline_of(room.room_id)
-            latest = self._latest.get(room.room_id, 0)
-            return not timeline.mentions, not timeline.unread, -latest, room.name
-
-        return sorted(self.rooms, key=place)
+    @property
+    def listed(self) -> list[Room]:
+        """The same as they stand on the screen: direct messages below the rooms."""
+        return sorted(self.in_order, key=lambda room: bool(room.direct))
 
     @property
     def speakers(self) -> list[str]:
         """Names of the open room, who spoke last before the others."""
         names = [member.name for member in self.members if member.name != self.account]
-        spoken = [one.sender for one in reversed(self.timeline.messages[-FIRST_PAGE:])]
+        spoken = [one.sender for one in reversed(self.opened.view.window.messages[-PAGE:])]
         return sorted(names, key=lambda name: spoken.index(name) if name in spoken else len(spoken))
 
     # --- what comes ----------------------------------------------------------------------------
 
     async def start(self, wanted: str | None) -> None:
         """Lists the rooms, and opens ``wanted`` or the first. Raises InvalidInput where there is no such room."""
-        status = await self.ask(GetStatus(), Status)
-        self.account, self.device = status.account, status.device
-        self.connection, self.rooms, self.is_listed = status.connection, status.rooms, True
-        self._changed()
+        status = await self.ask(GetStatus(catch_up=False), Status)
+        self.account = status.account
+        for room in status.rooms:
+            if room.room_id not in self.rooms:  # else it was told meanwhile
+                self.take_room(room)
+        self.is_listed = True
         if wanted is not None:
             await self.open(self.find(wanted).room_id)
         elif self.rooms:
-            await self.open(self.in_order[0].room_id)
+            await self.open(self.listed[0].room_id)
+        self._changed()
 
     async def follow(self) -> None:
         """Takes in what comes, until the backend ends. Raises Unavailable then."""
-        request = ReadRoom(None, last=0, follow=True, catch_up=False)
-        async with aclosing(self._backend.stream(request)) as stream:
+        async with aclosing(self._backend.stream(Watch())) as stream:
             async for result in stream:
-                if isinstance(result, Notice):
-                    self.connection = result.text
-                    self._stale.set()
+                if isinstance(result, Missed):
+                    self._spawn(self._resume())
                 else:
                     self._take(result)
-                    if result.kind == "line":
-                        self._stale.set()
                 self._changed()
         raise Unavailable("the process that holds this profile has ended")
 
-    def _take(self, message: Message) -> None:
-        timeline = self.timeline_of(message.room_id)
-        is_ours = (message.sender, message.device) == (self.account, self.device)
-        if is_ours:
-            timeline.settle(message.text)
-            self._stale.set()  # fewer wait
-        is_seen = is_ours or message.room_id == self._open
-        timeline.add(
-            message,
-            is_seen=is_seen,
-            is_mention=message.kind == "text" and is_mentioned(message.text, self.account),
-        )
-        self._latest[message.room_id] = max(self._latest.values(), default=0) + 1
+    def _take(self, result: Message | Room | Pending | Around | Connection | Notice) -> None:
+        match result:
+            case Message():
+                self._take_message(result)
+            case Room():
+                self.take_room(result)
+            case Pending(room_id, messages):
+                self._pending[room_id] = messages
+                if room_id == self.opened.room_id:
+                    self.opened.take_pending(messages)
+            case Around(room_id):
+                self._around[room_id] = result
+            case Connection():
+                self.connection = result
+            case Notice(text):
+                self.notice = text
+            case _:
+                assert_never(result)
 
-    async def keep_fresh(self) -> None:
-        """Asks anew whenever something came that may have changed a room, until it is cancelled."""
-        while True:
-            await self._stale.wait()
-            self._stale.clear()
-            await self.refresh()
+    def _take_message(self, message: Message) -> None:
+        self.opened.take(message)
+        is_new, self._newest = message.number > self._newest, max(message.number, self._newest)
+        room = self.rooms.get(message.room_id)
+        if is_new and room is not None and self.is_listed and self._is_news(message):
+            self._heard(room, message)
 
-    async def refresh(self) -> None:
-        """Asks anew for the rooms, the members of the open one, and the connection."""
-        status = await self.ask(GetStatus(), Status)
-        self.connection, self.rooms = status.connection, status.rooms
-        await self._list_members()
+    def _is_news(self, message: Message) -> bool:
+        """Another's words, which are not before the eyes."""
+        is_open = message.room_id == self.opened.room_id
+        is_others = message.kind == "text" and message.sender != self.account
+        return is_others and not (is_open and self.opened.is_seen)
+
+    def take_room(self, room: Room) -> None:
+        """As it is now."""
+        before = self.rooms.get(room.room_id)
+        self.rooms[room.room_id] = room
+        is_open = room.room_id == self.opened.room_id
+        if before is None:
+            self._newest = max(self._newest, room.newest)
+        elif is_open and room.unread and not before.unread:
+            self.opened.draw_line(room)
+        if (is_open or room.direct) and (before is None or _is_otherwise(before, room)):
+            self._spawn(self._list_members(room.room_id))
+
+    async def _list_members(self, room_id: str) -> None:
+        """Of the open room, and of direct messages, which show how the other's key came here."""
+        members = (await self.ask(ListMembers(room_id), Members)).members
+        self.pins |= {member.name: member.pin for member in members}
+        if room_id == self.opened.room_id:
+            self.members = members
         self._changed()
 
-    async def _list_members(self) -> None:
-        opened = self._open
+    async def refresh(self) -> None:
+        """Asks anew for the rooms and who is in the open one."""
+        rooms = (await self.ask(ListRooms(catch_up=False), Rooms)).rooms
+        self.rooms = {room.room_id: room for room in rooms}
         if self.room is not None:
-            members = (await self.ask(ListMembers(opened), Members)).members
-            if opened == self._open:
-                self.members = members
+            await self._list_members(self.room.room_id)
+        self._changed()
 
-    # --- what is asked -------------------------------------------------------------------------
+    async def _resume(self) -> None:
+        """After more changed than was told."""
+        await self.refresh()
+        await self.opened.reload()
 
-    async def ask(self, request: Request, expected: type[T]) -> T:
-        """The answer. Raises what ``Backend.call`` does."""
-        result = await self._backend.call(request)
-        if not isinstance(result, expected):
-            asked, got = type(request).__name__, type(result).__name__
-            raise LocalProtocolError(f"{asked} was answered by {got}, not {expected.__name__}")
-        return result
+    # --- what is done --------------------------------------------------------------------------
 
     def find(self, typed: str) -> Room:
-        """A room by its name, with or without #, or by the beginning of its id. Raises InvalidInput."""
+        """By its name, with or without #, by @ and whom one talks to, or by an id's beginning. Raises InvalidInput."""
         wanted = typed.removeprefix("#")
-        found = [room for room in self.rooms if room.name == wanted]
-        found = found or [room for room in self.rooms if room.room_id.startswith(wanted)]
+        found = [room for room in self.rooms.values() if wanted in (room.name, f"@{room.direct}")]
+        found = found or [room for room in self.rooms.values() if room.room_id.startswith(wanted)]
         if not found:
             raise InvalidInput(f"there is no room {typed}", hint="Ctrl+K shows them")
         if len(found) > 1:
             raise InvalidInput(f"several rooms are called {typed}", hint="Ctrl+K shows them")
         return found[0]
 
-    async def open(self, room_id: str) -> None:
-        """Shows it; what is new in it counts as seen."""
-        if self._open and self._open != room_id:
-            self.timeline.clear()
-        self._open, self.members = room_id, ()
-        timeline = self.timeline
-        asked = FIRST_PAGE + timeline.unread
-        timeline.seen()
-        self._changed()
-        if not timeline.is_wanted:
-            timeline.is_wanted = True
-            timeline.load(await self._read(room_id, asked), asked)
-        await self._list_members()
+    async def open(self, room_id: str, *, around: int | None = None) -> None:
+        """Shows it: its newest messages, or those around a number."""
+        room = self.rooms[room_id]
+        if room_id != self.opened.room_id or around is not None:
+            self.members = ()
+            self._spawn(
+                self._list_members(room_id)
+            )  # not waited for: who reads is not kept waiting
+            await self.opened.open(room, self._pending.get(room_id, ()), around)
+        self.opened.close_thread()
         self._changed()
 
-    async def load_older(self) -> None:
-        """A further page of the open room, as long as what is here, if there is one."""
-        timeline, room_id = self.timeline, self._open
-        if self._is_loading or not timeline.is_loaded or timeline.is_whole:
-            return
-        self._is_loading = True
-        try:
-            asked = 2 * len(timeline.messages)
-            timeline.load_older(await self._read(room_id, asked), asked)
-        finally:
-            self._is_loading = False
-        self._changed()
+    def saw(self, number: int) -> None:
+        """The person has that message of the open room before the eyes."""
+        request = self.opened.see(number)
+        if request is not None:
+            self._spawn(self._mark_read(request))
 
-    async def _read(self, room_id: str, last: int) -> list[Message]:
-        request = ReadRoom(room_id, last=last, catch_up=False)
-        async with aclosing(self._backend.stream(request)) as stream:
-            return [one async for one in stream if isinstance(one, Message)]
+    async def _mark_read(self, request: MarkRead) -> None:
+        self.take_room(await self.ask(request, Room))
 
-    async def send(self, text: str) -> None:
-        """Shows it as waiting until it is in the log, or says why it is not. Never raises CoterieError for it."""
-        timeline, room_id = self.timeline, self._open
-        await self._send(timeline, room_id, timeline.send(text))
-
-    async def _send(self, timeline: RoomTimeline, room_id: str, unsent: Unsent) -> None:
-        self._changed()
-        try:
-            await self.ask(SendText(room_id, unsent.text), Sent)
-        except Unavailable as error:
-            timeline.mark(unsent, Sending.KEPT, str(error))
-        except CoterieError as error:
-            hint = f" ({error.hint})" if error.hint else ""
-            timeline.mark(unsent, Sending.FAILED, f"{error}{hint}")
-        self._changed()
+    async def leave_unread(self, message: Message) -> None:
+        """From this message on."""
+        self.take_room(await self.opened.mark_unread(message))
 
     async def retry(self) -> None:
         """Sends again what failed in the open room."""
-        timeline, room_id = self.timeline, self._open
-        again = [timeline.send(one.text) for one in timeline.take_failed()]
-        await asyncio.gather(*(self._send(timeline, room_id, one) for one in again))
+        for message in self._failed():
+            await self.ask(Resend(message.room_id, message.ticket), Done)
+
+    async def discard(self) -> None:
+        """Gives up what failed in the open room."""
+        for message in self._failed():
+            await self.ask(Discard(message.room_id, message.ticket), Done)
+
+    def _failed(self) -> list[Message]:
+        """Raises InvalidInput where nothing did."""
+        pending = self._pending.get(self.opened.room_id, ())
+        failed = [one for one in pending if one.state == "failed"]
+        if not failed:
+            raise InvalidInput("nothing failed here")
+        return failed
+
+    def typed(self, text: str) -> None:
+        """A key was pressed in the composer of the open room, and this stands there now."""
+        if self.room is None or not self.says_typing:
+            return
+        now = time.monotonic()
+        if not text:
+            self._said_typing_at = -SAY_TYPING_EVERY_S
+            self._spawn(self._say_typing(SayTyping(self.opened.room_id, is_over=True)))
+        elif now - self._said_typing_at >= SAY_TYPING_EVERY_S:
+            self._said_typing_at = now
+            self._spawn(self._say_typing(SayTyping(self.opened.room_id)))
+
+    async def _say_typing(self, request: SayTyping) -> None:
+        await self.ask(request, Done)
 
     def go(self, step: int) -> Room | None:
         """The room so many places below the open one, around the ends."""
-        rooms = self.in_order
+        rooms = self.listed
         if not rooms:
             return None
-        place = next((n for n, room in enumerate(rooms) if room.room_id == self._open), 0)
-        return rooms[(place + step) % len(rooms)]
+        places = (n for n, room in enumerate(rooms) if room.room_id == self.opened.room_id)
+        return rooms[(next(places, 0) + step) % len(rooms)]
 
     def next_unread(self) -> Room | None:
         """Where there is something new, the most pressing first."""
-        unread = (room for room in self.in_order if self.timeline_of(room.room_id).unread)
-        return next(unread, None)
+        others = (room for room in self.in_order if room.room_id != self.opened.room_id)
+        return next((room for room in others if room.unread), None)
+
+
+def _standing(room: Room) -> Standing:
+    reading = Reading(room.read_to, room.unread, room.mentions)
+    attention = Attention(room.attention)
+    return Standing(room.name, reading, room.newest, attention, is_direct=bool(room.direct))
+
+
+def _is_otherwise(before: Room, after: Room) -> bool:
+    """Whether who is in it, or how their keys came here, may have changed."""
+    return (before.group, before.epoch, before.state) != (after.group, after.epoch, after.state)

@@ -1,25 +1,32 @@
-"""The timeline on the screen: one widget that draws lines, which it keeps for each item and width.
+"""The timeline on the screen: one widget that draws lines, which it keeps for each item.
 
-A widget a message would fail: 500 of Textual's Markdown widgets take 5.2 s to mount.
+A widget a message would fail: 500 of Textual's Markdown widgets take 5.2 s to mount. Items that are the same objects
+as before are not drawn again, so one more message costs one message.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message as Event
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from coterie.client.api import Message
-from coterie.tui.item_lines import STYLES, item_lines
+from coterie.tui.item_lines import STYLES, Look, item_lines
 from coterie.tui.room_timeline import Entry, Item, New
+from coterie.ui.keymap import SELECT_KEYS
 
 if TYPE_CHECKING:
     from rich.style import Style
 
-NEAR_TOP = 20  # lines from the top, where older messages are asked for
+NEAR = 20  # lines from an end, where more messages are asked for
+_GUTTER = 1  # cells at each side; the left one marks the selected message
+_NOTHING = Look(0, "")
 
 
 class TimelineView(ScrollView, can_focus=False):
@@ -48,117 +55,236 @@ class TimelineView(ScrollView, can_focus=False):
     }
     """
 
-    class NearTop(Event):
-        """Who reads will soon want what is older."""
+    BINDINGS: ClassVar[list[BindingType]] = [  # it has the focus while a message is selected
+        Binding(key.keys, f"screen.with_selected('{key.action}')", key.help, show=False)
+        for key in SELECT_KEYS
+    ]
+
+    class NearEnd(Event):
+        """Who reads will soon want what is older, or newer."""
+
+        def __init__(self, *, is_top: bool) -> None:
+            super().__init__()
+            self.is_top = is_top
+
+    class Moved(Event):
+        """Other messages are in sight."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
-        self._items: Sequence[Item] = ()
-        self._own_name = ""
-        self._kept: dict[Item, list[Strip]] = {}
-        self._kept_for = (0, "")  # a width and a name
-        self._strips: list[Strip] = []
-        self._tops: list[int] = []  # the line at which each item begins
+        self.is_at_end = True  # as the person left it: what comes later scrolls then
+        self.selected = 0  # the number of a message, 0 for none
         self._key = ""
-        self._is_at_end = True  # as the person left it: what comes later scrolls then
+        self._look = _NOTHING
+        self._given: Sequence[Item] = ()
+        self._items: Sequence[Item] = ()  # of those, what is drawn: nothing before there is room
+        self._drawn: list[list[Strip]] = []
+        self._drawn_for = _NOTHING
+        self._tops = [0]  # the line at which each item begins, and the end of the last
         self._styles: Mapping[str, Style] = {}
 
-    def show(self, key: str, items: Sequence[Item], own_name: str) -> None:
-        """``items`` of what ``key`` names: of another one, the newest is shown."""
+    # --- what is shown -------------------------------------------------------------------------
+
+    def show(self, key: str, items: Sequence[Item], look: Look) -> None:
+        """``items`` of what ``key`` names: of another one, the newest is shown. ``look`` has any width."""
         is_other = key != self._key
-        was_at_end = is_other or self._is_at_end
+        was_at_end = is_other or self.is_at_end
         anchor = None if was_at_end else self._anchor()
-        self._key, self._items, self._own_name = key, items, own_name
+        self._key, self._given, self._look = key, items, look
         self._lay_out()
         if was_at_end:
             self._go_to(self.max_scroll_y)
-            self._is_at_end = True
+            self.is_at_end = True
         elif anchor is not None:
-            message, above = anchor
-            for item, top in zip(self._items, self._tops, strict=True):
-                if isinstance(item, Entry) and item.message == message:
-                    self._go_to(top - above)
-                    break
+            number, above = anchor
+            place = self._place(number)
+            if place is not None:
+                self._go_to(self._tops[place] - above)
 
-    def scroll_to_new(self) -> None:
-        """So that the line of what is new is at the top."""
-        place = next((n for n, item in enumerate(self._items) if isinstance(item, New)), None)
-        if place is not None:
-            self.scroll_to(y=self._tops[place], animate=False)
+    @property
+    def seen_to(self) -> int:
+        """The number of the last message of which the end is in sight, 0 for none."""
+        bottom = self.scroll_offset.y + self.scrollable_content_region.height
+        for place in range(bisect_right(self._tops, bottom) - 2, -1, -1):
+            item = self._items[place]
+            if isinstance(item, Entry):
+                return item.message.number
+        return 0
 
     @property
     def text(self) -> str:
         """All of it, for tests."""
-        return "\n".join(strip.text.rstrip() for strip in self._strips)
+        return "\n".join(strip.text.strip() for strips in self._drawn for strip in strips)
+
+    def scroll_to_new(self) -> bool:
+        """So that the line of what is new is at the top. Whether there is one."""
+        place = next((n for n, item in enumerate(self._items) if isinstance(item, New)), None)
+        if place is None:
+            return False
+        self._leave_to(self._tops[place])
+        return True
+
+    def scroll_to_message(self, number: int) -> None:
+        """So that it is in the middle, or as near to it as can be."""
+        place = self._place(number)
+        if place is not None:
+            height = self.scrollable_content_region.height
+            self._leave_to(self._tops[place] - height // 2)
+
+    # --- what is selected ----------------------------------------------------------------------
+
+    @property
+    def selected_message(self) -> Message | None:
+        """As it is now."""
+        place = self._place(self.selected) if self.selected else None
+        item = self._items[place] if place is not None else None
+        return item.message if isinstance(item, Entry) else None
+
+    def select(self, number: int) -> None:
+        """Marks a message, and has it in sight; 0 marks none."""
+        self.selected = number
+        place = self._place(number) if number else None
+        if place is not None:
+            top, end = self._tops[place], self._tops[place + 1]
+            height = self.scrollable_content_region.height
+            if top < self.scroll_offset.y:
+                self._leave_to(top - 1)
+            elif end > self.scroll_offset.y + height:
+                self._leave_to(end - height)
+        self.refresh()
+
+    def select_next(self, step: int) -> bool:
+        """The one above (-1) or below (1); at first the last one in sight. Whether there is one."""
+        place = self._place(self.selected) if self.selected else None
+        if place is None:
+            bottom = self.scroll_offset.y + self.scrollable_content_region.height
+            place, step = bisect_right(self._tops, bottom) - 1, -1
+        place += step
+        while 0 <= place < len(self._items):
+            item = self._items[place]
+            if isinstance(item, Entry) and item.message.kind != "line":
+                self.select(item.message.number)
+                return True
+            place += step
+        return False
+
+    # --- laying out ----------------------------------------------------------------------------
+
+    def _place(self, number: int) -> int | None:
+        found = (
+            place
+            for place, item in enumerate(self._items)
+            if isinstance(item, Entry) and item.message.number == number
+        )
+        return next(found, None)
+
+    def _leave_to(self, y: float) -> None:
+        """There at once; at the end it stays there."""
+        self._go_to(max(0, min(y, self.max_scroll_y)))
+        self.is_at_end = self.scroll_y >= self.max_scroll_y
 
     def _go_to(self, y: float) -> None:
         """At once: the next line may come before the next refresh."""
         self.scroll_target_y = self.scroll_y = y
 
-    def _anchor(self) -> tuple[Message, int] | None:
-        """The first message that begins on the screen, and how many lines are above it there.
+    def _anchor(self) -> tuple[int, int] | None:
+        """The first message that begins on the screen, or else the one it is in, and how many lines are above it.
 
         Not a day's line, nor how the message was drawn: both change where older ones come before it.
         """
         screen_top = self.scroll_offset.y
-        for item, top in zip(self._items, self._tops, strict=True):
-            if top >= screen_top and isinstance(item, Entry):
-                return item.message, top - screen_top
-        return None
+        first = bisect_right(self._tops, screen_top) - 1
+        within = None
+        for place in range(max(first, 0), len(self._items)):
+            item, above = self._items[place], self._tops[place] - screen_top
+            if above >= self.size.height:
+                break
+            if isinstance(item, Entry) and above >= 0:
+                return item.message.number, above
+            if isinstance(item, Entry):
+                within = item.message.number, above
+        return within
 
     def _lay_out(self) -> None:
-        width = self.scrollable_content_region.width
+        """Draws what is not the object that it was."""
+        width = self.scrollable_content_region.width - 2 * _GUTTER
         if width <= 0:
             return
-        if self._kept_for != (width, self._own_name):
-            self._kept, self._kept_for = {}, (width, self._own_name)
-        kept: dict[Item, list[Strip]] = {}
-        self._strips, self._tops = [], []
-        for item in self._items:
-            strips = self._kept.get(item)
-            kept[item] = strips = self._draw(item, width) if strips is None else strips
-            self._tops.append(len(self._strips))
-            self._strips += strips
-        self._kept = kept
-        self.virtual_size = Size(width, len(self._strips))
+        before, items = self._items, self._given
+        self._items = items
+        look = Look(width, self._look.own_name, self._look.is_12h, self._look.is_compact)
+        if look != self._drawn_for:
+            before, self._drawn, self._drawn_for = (), [], look
+        begin = _alike(before, items)
+        end = _alike(before[begin:][::-1], items[begin:][::-1])
+        kept = {
+            id(item): strips
+            for item, strips in zip(before[begin:], self._drawn[begin:], strict=True)
+        }
+        self._drawn[begin : len(before) - end] = [
+            kept.get(id(item)) or self._draw(item, look) for item in items[begin : len(items) - end]
+        ]
+        heights = (len(strips) for strips in self._drawn[begin:])
+        self._tops[begin:] = accumulate(heights, initial=self._tops[begin])
+        self.virtual_size = Size(width + 2 * _GUTTER, self._tops[-1])
         self.refresh()
 
-    def _draw(self, item: Item, width: int) -> list[Strip]:
+    def _draw(self, item: Item, look: Look) -> list[Strip]:
         if not self._styles:
             self._styles = {
                 name: self.get_component_rich_style(f"timeline--{name}") for name in STYLES
             }
+        base, width = self.rich_style, look.width + 2 * _GUTTER
+        gutter = Segment(" " * _GUTTER, base)
         return [
-            Strip([Segment(text, self._styles[style]) for text, style in line]).crop(0, width)
-            for line in item_lines(item, width, self._own_name)
+            Strip([gutter, *(Segment(text, self._styles[style]) for text, style in line)])
+            .crop(0, width - _GUTTER)
+            .extend_cell_length(width, base)
+            for line in item_lines(item, look)
         ]
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen."""
-        place = y + self.scroll_offset.y
-        width = self.size.width
-        if place >= len(self._strips):
-            return Strip.blank(width, self.rich_style)
-        return (
-            self._strips[place]
-            .extend_cell_length(width, self.rich_style)
-            .apply_style(self.rich_style)
-        )
+        line = y + self.scroll_offset.y
+        if line >= self._tops[-1]:
+            return Strip.blank(self.size.width, self.rich_style)
+        place = bisect_right(self._tops, line) - 1
+        strip = self._drawn[place][line - self._tops[place]]
+        item = self._items[place]
+        if not self.selected or not isinstance(item, Entry):
+            return strip
+        if item.message.number != self.selected:
+            return strip
+        mark = Strip([Segment("▌", self._styles["new"])], 1)
+        return Strip.join([mark, strip.crop(1)])
 
     def notify_style_update(self) -> None:
         """Another theme: all is drawn anew."""
         super().notify_style_update()
-        self._styles, self._kept = {}, {}
+        self._styles, self._drawn_for = {}, _NOTHING
         if self.is_mounted:
             self._lay_out()
 
     def on_resize(self) -> None:
         """Another width: what was at the top stays there, and the end at the end."""
-        self.show(self._key, self._items, self._own_name)
+        self.show(self._key, self._given, self._look)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Tells who reads back."""
+        """Tells who reads back or on."""
         super().watch_scroll_y(old_value, new_value)
-        self._is_at_end = new_value >= self.max_scroll_y
-        if new_value < old_value and new_value < NEAR_TOP:
-            self.post_message(self.NearTop())
+        self.is_at_end = new_value >= self.max_scroll_y
+        if new_value < old_value and new_value < NEAR:
+            self.post_message(self.NearEnd(is_top=True))
+        if new_value > old_value and new_value > self.max_scroll_y - NEAR:
+            self.post_message(self.NearEnd(is_top=False))
+        self.post_message(self.Moved())
+
+
+def _alike(before: Sequence[Item], items: Sequence[Item]) -> int:
+    """How many are the same objects at the beginning."""
+    count = 0
+    for one, other in zip(before, items, strict=False):
+        if one is not other:
+            break
+        count += 1
+    return count

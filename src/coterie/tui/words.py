@@ -1,17 +1,57 @@
 """What the screens say about rooms, people and the connection. Pure; text from others is cleaned here."""
 
-from coterie.client.api import Member, Room, SafetyNumber, Status
+from coterie.client.api import Member, Room, Status
+from coterie.tui.wrapping import cut
 from coterie.ui.clean import clean_line
-from coterie.ui.commands import COMMANDS
-from coterie.ui.keymap import KEYS
-from coterie.ui.pins import words_of
+from coterie.ui.commands import SCREEN_COMMANDS
+from coterie.ui.keymap import KEYS, SELECT_KEYS
+from coterie.ui.pins import PinWords, words_of
 
-DIGIT_GROUPS_A_LINE = 4
+MAX_NAME = 32  # cells; an account's name is no longer, and a hostile server's is cut
+FOOTER = "^K switch · ^J newline · F1 help"
+MUTED = {"mentions": "mentions ring", "nothing": "nothing rings"}
+
+
+PRESENT = {"online": "●", "away": "◐"}  # of whom nothing is known, like those who are not there: ○
+
+
+def account(name: str) -> str:
+    """As it can be shown: a hostile server's may be anything."""
+    return cut(clean_line(name), MAX_NAME)
 
 
 def room_mark(room: Room) -> str:
-    """A room's name as people know it."""
-    return f"#{clean_line(room.name)}"
+    """A room's name as people know it, or whom the direct messages are with."""
+    return f"@{account(room.direct)}" if room.direct else f"#{clean_line(room.name)}"
+
+
+def side_name(room: Room, presence: str, pin: str) -> str:
+    """A room in the list; of direct messages, whether the other is there and how the key came here."""
+    if not room.direct:
+        return f"# {clean_line(room.name)}"
+    mark = words_of(pin).mark if pin in ("compared", "believed", "changed") else ""
+    return f"{PRESENT.get(presence, '○')} {account(room.direct)} {mark}".rstrip()
+
+
+def news(room: Room, *, has_draft: bool) -> str:
+    """Behind it: how much is new, whether some is for this person, what was begun, and that something is wrong."""
+    parts = [str(room.unread) if room.unread else "", "@" if room.mentions else ""]
+    parts += ["✎" if has_draft else "", "⚠" if room.reason else ""]
+    return " ".join(part for part in parts if part)
+
+
+def typing(names: tuple[str, ...]) -> str:
+    """Who is."""
+    shown = [account(name) for name in names[:2]]
+    match shown:
+        case []:
+            return ""
+        case [one]:
+            return f"{one} is typing…"
+        case _ if len(names) > len(shown):
+            return f"{', '.join(shown)} and {len(names) - len(shown)} more are typing…"
+        case _:
+            return f"{' and '.join(shown)} are typing…"
 
 
 def counted(number: int, noun: str) -> str:
@@ -19,29 +59,38 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def room_hint(room: Room, unread: int, mentions: int) -> str:
-    """Behind its name: what is new, and what is wrong."""
-    new = f"{unread} new" + (f", {mentions} for you" if mentions else "") if unread else ""
-    state = clean_line(room.reason)
-    return " · ".join(part for part in (new, counted(room.members, "member"), state) if part)
+def room_hint(room: Room) -> str:
+    """Behind its name: what is new, how many are in it, what rings, and what is wrong."""
+    new = f"{room.unread} new" + (f", {room.mentions} for you" if room.mentions else "")
+    parts = [new if room.unread else "", "" if room.direct else counted(room.members, "member")]
+    parts += [MUTED.get(room.attention, ""), clean_line(room.reason)]
+    return " · ".join(part for part in parts if part)
 
 
 def header(room: Room, members: tuple[Member, ...], *, is_connected: bool) -> str:
     """The room, how many are in it, how many of the others were verified, and what waits for the server."""
-    parts = [room_mark(room), counted(room.members, "member")]
+    parts = [room_mark(room)] + ([] if room.direct else [counted(room.members, "member")])
     others = [member for member in members if member.pin != "self"]
     verified = sum(member.pin == "compared" for member in others)
     if any(member.pin == "changed" for member in others):
         parts.append("⚠ key changed")
     elif others and verified == len(others):
-        parts.append("✓ all verified")
+        parts.append("✓ verified" if room.direct else "✓ all verified")
+    elif room.direct:
+        parts += [f"{words.mark} {words.word}".strip() for words in map(_pin_words, others)]
     elif others:
         parts.append(f"{verified} of {len(others)} verified")
     if room.waiting and not is_connected:  # else it is there in a moment
         parts.append(f"… {room.waiting} waiting")
+    if room.attention != "all":
+        parts.append(MUTED[room.attention])
     if room.topic:
         parts.append(clean_line(room.topic))
     return " · ".join(parts)
+
+
+def _pin_words(member: Member) -> PinWords:
+    return words_of(member.pin)
 
 
 def member_hint(member: Member) -> str:
@@ -50,28 +99,6 @@ def member_hint(member: Member) -> str:
     mark = f"{words.mark} {words.word}".strip()
     devices = counted(len(member.devices), "device")
     return " · ".join(part for part in (mark, "admin" if member.admin else "", devices) if part)
-
-
-def safety_number(number: SafetyNumber) -> str:
-    """The number in groups, and what there is to know about the key."""
-    name, words = clean_line(number.name), words_of(number.pin)
-    digits = "".join(number.number.split())
-    groups = [digits[at : at + 5] for at in range(0, len(digits), 5)]
-    rows = [
-        "    " + " ".join(groups[at : at + DIGIT_GROUPS_A_LINE])
-        for at in range(0, len(groups), DIGIT_GROUPS_A_LINE)
-    ]
-    return "\n".join(
-        [
-            f"{words.mark} {words.word}".strip(),
-            f"{name} {words.sentence}",
-            "",
-            *rows,
-            "",
-            f"{name} sees a number for you, too: read them to each other, over the telephone or in person.",
-            "If they are the same, no server stands between you.",
-        ]
-    )
 
 
 def status(status: Status) -> str:
@@ -91,8 +118,29 @@ def status(status: Status) -> str:
 
 def help_text() -> str:
     """The keys and the commands."""
-    keys = [f"{key.shown:<11} {key.help}" for key in KEYS]
-    width = max(len(command.usage) for command in COMMANDS.values())
-    commands = [f"{command.usage:<{width}}  {command.help}" for command in COMMANDS.values()]
+    width = max(len(key.shown) for key in KEYS)
+    keys = [f"{key.shown:<{width}}  {key.help}" for key in KEYS]
+    selected = [f"{key.shown:<{width}}  {key.help}" for key in SELECT_KEYS]
+    usages = [(command.usage, command.help) for command in SCREEN_COMMANDS.values()]
+    width = max(len(usage) for usage, _ in usages)
+    commands = [f"{usage:<{width}}  {help_}" for usage, help_ in usages]
     slash = f"{'//':<{width}}  sends a slash"
-    return "\n".join(["Keys", *keys, "", "Commands", *commands, slash])
+    return "\n".join(
+        [
+            "Keys",
+            *keys,
+            "",
+            "While a message is selected",
+            *selected,
+            "",
+            "Commands",
+            *commands,
+            slash,
+        ]
+    )
+
+
+def select_hint() -> str:
+    """What the letters do now."""
+    keys = [f"{key.shown} {key.help}" for key in SELECT_KEYS if len(key.shown) == 1]
+    return " · ".join([*(hint for hint in keys if hint[0] not in "↑↓"), "Esc back"])

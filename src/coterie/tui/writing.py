@@ -15,9 +15,15 @@ MAX_LINES = 400  # of one message: nobody has to scroll past more
 LEAST_WIDTH = 8  # cells; narrower, a line of somebody's quote in a quote in a list has none left
 
 
-def text_lines(text: str, width: int, own_name: str) -> list[Line]:
-    """``text`` as its sender wrote it, in ``width`` cells. A mention of ``own_name`` is lit."""
-    lines = _blocks(markdown.parse(harmless(text[:MAX_SHOWN])), width - len(INDENT), own_name)
+def text_lines(text: str, width: int, own_name: str, *, who_does: str = "") -> list[Line]:
+    """``text`` as its sender wrote it, in ``width`` cells. A mention of ``own_name`` is lit.
+
+    ``who_does``: it is what this person does, told behind the name.
+    """
+    blocks = markdown.parse(harmless(text[:MAX_SHOWN]))
+    if who_does:
+        blocks = _told_of(who_does, blocks)
+    lines = _blocks(blocks, width - len(INDENT), own_name)
     left, lines_left = len(text) - MAX_SHOWN, len(lines) - MAX_LINES
     more = [f"{left:,} more characters"] if left > 0 else []
     if lines_left > 0:
@@ -25,7 +31,24 @@ def text_lines(text: str, width: int, own_name: str) -> list[Line]:
     if more:
         note = f"[{' and '.join(more)}: `coterie read` shows them]"
         lines = lines[:MAX_LINES] + wrap([(note, "note")], width - len(INDENT))
-    return [[(INDENT, "text"), *line] for line in lines]
+    return [[(INDENT, "text"), *line] for line in lines] or [[(INDENT, "text")]]
+
+
+def _told_of(name: str, blocks: tuple[markdown.Block, ...]) -> tuple[markdown.Block, ...]:
+    """The name before the first paragraph, or above what is none."""
+    match blocks:
+        case (markdown.Paragraph(parts), *rest):
+            return (markdown.Paragraph((inlines.Plain(f"{name} "), *_leaning(parts))), *rest)
+        case _:
+            return (markdown.Paragraph((inlines.Plain(name),)), *blocks)
+
+
+def _leaning(parts: tuple[inlines.Inline, ...]) -> tuple[inlines.Inline, ...]:
+    """In italics, but for what has a look of its own."""
+    return tuple(
+        inlines.Styled("emphasis", (part,)) if isinstance(part, inlines.Plain) else part
+        for part in parts
+    )
 
 
 def _blocks(blocks: Iterable[markdown.Block], width: int, own_name: str) -> list[Line]:

@@ -1,0 +1,97 @@
+"""What the keys of the main screen do: an ``action_`` for each action of ``ui.keymap``."""
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from coterie.tui.message_actions import act, picked
+from coterie.tui.palette import pick_command, pick_room
+from coterie.tui.slash import run_command
+from coterie.tui.trust import heed
+
+if TYPE_CHECKING:
+    from coterie.client.api import Room
+    from coterie.tui.chat_screen import ChatScreen
+
+
+class ChatKeys(Screen[None]):
+    """The part of ``ChatScreen`` that keys call."""
+
+    @property
+    def _chat(self) -> "ChatScreen":
+        return cast("ChatScreen", self)
+
+    def action_switch(self) -> None:
+        self._chat.begin(pick_room(self._chat))
+
+    def action_palette(self) -> None:
+        self._chat.begin(pick_command(self._chat))
+
+    def action_help(self) -> None:
+        self._chat.begin(run_command(self._chat, "help", ()))
+
+    def action_search(self) -> None:
+        self._chat.begin(self._chat.search())
+
+    def action_heed(self) -> None:
+        self._chat.begin(heed(self._chat))
+
+    def action_retry(self) -> None:
+        self._chat.begin(self._chat.session.retry())
+
+    def action_quit(self) -> None:
+        self._chat.begin(self._chat.quit())
+
+    def action_thread(self) -> None:
+        self._chat.begin(self._open_thread())
+
+    async def _open_thread(self) -> None:
+        """Of the selected message, or of the latest that is in one, or else of the latest."""
+        messages = self._chat.session.opened.view.window.messages
+        has_threads = any(one.thread or one.replies for one in messages)
+        message = await picked(
+            self._chat, "", lambda one: bool(one.thread or one.replies) or not has_threads
+        )
+        await act(self._chat, "open_thread", message)
+
+    def action_previous_room(self) -> None:
+        self._go(self._chat.session.go(-1))
+
+    def action_next_room(self) -> None:
+        self._go(self._chat.session.go(1))
+
+    def action_next_unread(self) -> None:
+        self._go(self._chat.session.next_unread())
+
+    def _go(self, room: "Room | None") -> None:
+        if room is not None:
+            self._chat.begin(self._chat.session.open(room.room_id))
+
+    def action_page_up(self) -> None:
+        self._chat.timeline.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        self._chat.timeline.scroll_page_down(animate=False)
+
+    def action_first(self) -> None:
+        self._chat.begin(self._chat.go_to_beginning())
+
+    def action_last(self) -> None:
+        self._chat.begin(self._chat.go_to_end())
+
+    def action_first_unread(self) -> None:
+        self._chat.begin(self._chat.go_to_new())
+
+    def action_back(self) -> None:
+        """Out of what is innermost: a selection, what the composer is for, a thread; else the line of what is new."""
+        chat = self._chat
+        chat.tell("")
+        if chat.timeline.selected:
+            chat.end_select()
+        elif chat.is_aimed:
+            chat.aim(None)
+        elif chat.session.opened.is_thread:
+            chat.session.opened.close_thread()
+        else:
+            chat.session.opened.clear_line()
+        chat.update()

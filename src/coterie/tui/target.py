@@ -1,0 +1,66 @@
+"""What the text in the composer will be: a message, an answer to one, or another text for one. Pure."""
+
+from dataclasses import dataclass
+
+from coterie.client.api import EditMessage, Message, SendText
+from coterie.tui.words import account
+from coterie.tui.wrapping import cut, harmless
+
+MAX_SHOWN = 200  # characters of the message that are looked at for its line
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """It answers this."""
+
+    message: Message
+
+    @property
+    def line(self) -> str:
+        """As it stands above the composer."""
+        return f"replying to {account(self.message.sender)}: {_beginning(self.message)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """It takes the place of this one's text. ``draft`` stood in the composer before."""
+
+    message: Message
+    draft: str
+
+    @property
+    def line(self) -> str:
+        """As it stands above the composer."""
+        return f"editing: {_beginning(self.message)}"
+
+
+Target = Answering | Editing | None
+
+
+def target_line(target: Target, width: int) -> str:
+    """On one line of so many cells, with the way out."""
+    if target is None:
+        return ""
+    way_out = " · Esc ends it"
+    return cut(target.line, width - len(way_out)) + way_out
+
+
+def request_of(text: str, target: Target, room_id: str, thread: str) -> SendText | EditMessage:
+    """What sends it."""
+    match target:
+        case Editing(message):
+            return EditMessage(message.room_id, message.ref, text, wait=False)
+        case Answering(message):
+            return SendText(
+                room_id,
+                text,
+                wait=False,
+                reply_to=message.ref,
+                thread=thread or message.thread or None,
+            )
+        case None:
+            return SendText(room_id, text, wait=False, thread=thread or None)
+
+
+def _beginning(message: Message) -> str:
+    return " ".join(harmless(message.text[:MAX_SHOWN]).split())
