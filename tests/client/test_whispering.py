@@ -168,6 +168,8 @@ async def test_who_comes_learns_in_a_moment_who_is_there_and_greetings_end(tmp_p
         await p.house.clock.advance(GREET_AFTER_S)
         assert whispering(p.alice).around(p.room_id) == p.around(bobb="online")
         assert whispering(p.bobb).around(p.room_id) == p.around(alice="online")
+        await p.alice.say("hello")  # which is no newcomer
+        await p.bobb.in_step()
         await p.house.clock.advance(SAY_PRESENCE_EVERY_S - 2 * GREET_AFTER_S)
         assert (p.whispers("alice"), p.whispers("bobb")) == (2, 2)
 
