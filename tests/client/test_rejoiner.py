@@ -436,7 +436,7 @@ async def test_a_group_that_its_room_left_while_it_was_asked_is_not_asked_again(
         group_id, running = bobb.log.group_id, bobb.running
         assert running is not None
         rejoiner = running.sync._rejoiners[group_id]
-        running.sync._unfollow(group_id)  # what ``Sync.go_on`` and ``Moves.go_on`` do
+        running.sync.unfollow(group_id)  # what ``Sync.go_on`` and ``Moves.go_on`` do
         running.store.forget_log(group_id)
         running.store.decline(group_id)
         bobb.rooms.forget(group_id)

@@ -277,7 +277,7 @@ async def test_a_lost_log_that_does_not_show_our_successor_holds_up_no_invitatio
         assert running is not None
         posts = len(house.asked(f.Post, "alice"))
         assert 2 <= posts <= 20
-        looked = asyncio.create_task(running.sync._read_on(group_id))
+        looked = asyncio.create_task(running.sync.read_on(group_id))
         await until(looked.done)
         assert len(house.asked(f.Post, "alice")) == posts  # which is put off as before
         assert isinstance(await error_of(renewing), Unavailable)  # it may take longer

@@ -99,8 +99,8 @@ def id_below(group_id: bytes) -> bytes:
 def unheard(rows: Sequence[Row], log: GroupLog) -> list[tuple[bytes, Text]]:
     """What this device has to say again in another group, oldest first: each message's id, and as what it now is.
 
-    Of ``rows``, all that was said in the group of ``log``, those of this device behind the last of the other account,
-    which has left that group and may not have read them. Who has read them passes them over.
+    Of ``rows``, what was said in the room, those of this device behind the last of the other account: that may have
+    left the group of ``log``, or the one before it, without having read them. Who has read them passes them over.
     """
     mine = leaf_identity(log.group.own_leaf).account_key
     behind = takewhile(lambda row: row.author.account_key == mine, reversed(rows))

@@ -63,6 +63,9 @@ class Directs:
         """
         name = direct.partner(self._check_can_renew(group_id))
         newcomers = await self._newcomers(name)
+        await self._sync.read_on(
+            self._rooms.present(group_id)
+        )  # what is not read by then never can be
         group_id = self._rooms.present(group_id)
         self._check_can_renew(group_id)
         if self._room_id(name) != self._rooms.room_id(group_id):

@@ -94,14 +94,14 @@ class Moves:
         text = f"these direct messages go on in a new group that {by} made"
         again = tuple(
             Outgoing(secrets.token_bytes(16), Say(encode(said)), message_id)
-            for message_id, said in direct.unheard(self._said_in(group_id), old)
+            for message_id, said in direct.unheard(self._said_in(old), old)
         )
         self._move(old, new, by, used, again, text if direct.was_answered(old) else "")
 
-    def _said_in(self, group_id: bytes) -> list[Row]:
-        """The newest messages of a group."""
-        rows = self._store.timeline(self._rooms.room_id(group_id), SHOWN_BEFORE)
-        return [row.message for row in rows if row.group_id == group_id and not row.is_line]
+    def _said_in(self, log: GroupLog) -> list[Row]:
+        """The newest messages of a room."""
+        rows = self._store.timeline(self._rooms.room_id(log.group_id), SHOWN_BEFORE)
+        return [row.message for row in rows if not row.is_line]
 
     def _move(
         self,

@@ -187,7 +187,7 @@ class Sync:
         task.add_done_callback(lambda _: self._leaving.discard(group_id))
 
     async def _read_and_look(self, group_id: bytes) -> None:
-        await self._read_on(group_id)
+        await self.read_on(group_id)
         self._leaving.discard(group_id)
         self._look.set()
 
@@ -293,7 +293,7 @@ class Sync:
         async with self._inbox_is_free:  # each item is taken once
             await self._inbox.take(
                 connection,
-                read_on=self._read_on,
+                read_on=self.read_on,
                 left=self.unfollow,
                 joined=self.follow,
                 outside=self._rejoin,
@@ -303,8 +303,10 @@ class Sync:
         if self._connection is not None:
             await self._look_into_inbox(self._connection)
 
-    async def _read_on(self, group_id: bytes) -> None:
+    async def read_on(self, group_id: bytes) -> None:
         """Returns when a log is read to its head, or cannot be."""
+        if group_id not in self._followers:
+            return
         follower, task = self._followers[group_id]
         if not task.done():
             follower.read_again()
