@@ -97,6 +97,16 @@ async def test_a_request_is_answered_as_in_ones_own_process(tmp_path: Path) -> N
 
 
 @asynchronous
+async def test_what_is_no_text_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    """A shell hands over any bytes, and a traceback was the answer."""
+    backend = Canned()
+    async with between(tmp_path, backend) as remote:
+        with pytest.raises(InvalidInput, match="no text"):
+            await remote.call(api.SendText("ops", "\udce4"))
+    assert not backend.asked
+
+
+@asynchronous
 async def test_a_stream_comes_whole_and_ends(tmp_path: Path) -> None:
     async with between(tmp_path, Canned(messages=300)) as remote:
         found = [message async for message in remote.stream(api.ReadRoom("ops"))]

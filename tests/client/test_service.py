@@ -189,6 +189,8 @@ async def test_what_makes_no_sense_is_refused_before_anything_is_sent(tmp_path: 
     async with pair_in(tmp_path) as (house, alice, _):
         posts = len(house.asked(f.Post))
         for request, why in (
+            (api.CreateRoom(""), "a room's name has 1 to 100 characters"),
+            (api.CreateRoom("\udce4"), "a room's name has 1 to 100 characters"),
             (api.AddMembers("ops", ("bobb",)), "bobb is in the room already"),
             (api.AddMembers("ops", ("alice",)), "alice is in the room already"),
             (api.RemoveMember("ops", "alice"), "that is you"),

@@ -21,6 +21,7 @@ from coterie.client import api
 from coterie.client.people import KeyChanged
 from coterie.errors import (
     CoterieError,
+    InvalidInput,
     LocalProtocolError,
     NotAuthenticated,
     Refused,
@@ -234,6 +235,10 @@ class Remote:
     @asynccontextmanager
     async def _asking(self, request: api.Request) -> AsyncIterator[asyncio.StreamReader]:
         try:
+            frame = _frame(request)
+        except UnicodeEncodeError as error:
+            raise InvalidInput("there are bytes in it that are no text") from error
+        try:
             reader, writer = await asyncio.open_unix_connection(self._path)
         except OSError as error:
             raise Unavailable(
@@ -242,7 +247,8 @@ class Remote:
             ) from error
         try:
             _check_user(writer)
-            await _write(writer, request)
+            writer.write(frame)
+            await writer.drain()
             yield reader
         except OSError as error:
             raise _ended() from error
@@ -264,9 +270,13 @@ async def is_served(path: Path) -> bool:
 
 
 async def _write(writer: asyncio.StreamWriter, frame: object) -> None:
-    encoded = _encoder.encode(frame)
-    writer.write(len(encoded).to_bytes(LENGTH_SIZE, "big") + encoded)
+    writer.write(_frame(frame))
     await writer.drain()
+
+
+def _frame(frame: object) -> bytes:
+    encoded = _encoder.encode(frame)
+    return len(encoded).to_bytes(LENGTH_SIZE, "big") + encoded
 
 
 async def _read(reader: asyncio.StreamReader, decode: Callable[[bytes], T]) -> T:

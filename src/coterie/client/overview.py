@@ -17,6 +17,7 @@ class Overview:
     def __init__(self, running: Running) -> None:
         self._running = running
         self._rooms, self._people = running.rooms, running.people
+        self._sizes: dict[bytes, tuple[int, int]] = {}  # of groups: in which epoch, and how many
 
     def rooms(self) -> tuple[api.Room, ...]:
         """All, by name."""
@@ -29,12 +30,11 @@ class Overview:
         log, state = self._rooms.log(group_id), logs.state(self._rooms.log(group_id))
         view, partner = self._running.store.view(state.room_id), direct.partner(log)
         is_blocked = log.halt is Halt.OPEN and bool(self._rooms.strangers(group_id))
-        accounts = {leaf_identity(m.leaf_node).account_key for m in log.group.members()}
         return api.Room(
             room_id=state.room_id.hex(),
             name=partner or state.name,
             topic=state.topic,
-            members=len(accounts),
+            members=self._size(log),
             admin=self._rooms.is_admin(log),
             group=group_id.hex(),
             epoch=log.group.epoch,
@@ -52,6 +52,15 @@ class Overview:
             read_to=view.reading.read_to,
             has_draft=view.has_draft,
         )
+
+    def _size(self, log: GroupLog) -> int:
+        """How many accounts are in it: counted once an epoch, for a room is shown after each message."""
+        epoch, size = self._sizes.get(log.group_id, (-1, 0))
+        if epoch != log.group.epoch:
+            keys = {leaf_identity(member.leaf_node).account_key for member in log.group.members()}
+            size = len(keys)
+            self._sizes[log.group_id] = log.group.epoch, size
+        return size
 
     def _reason(self, log: GroupLog) -> str:
         """Why nothing can be sent, or what the person is asked; mostly empty."""

@@ -159,7 +159,7 @@ class Rooms(Viewed):
         try:
             encoded = room_state.encode(state)
             room_state.decode(encoded)
-        except RuleViolation as error:
+        except (RuleViolation, UnicodeEncodeError) as error:
             limit = room_state.MAX_NAME
             raise InvalidInput(f"a room's name has 1 to {limit} characters") from error
         group = self.new_group(encoded)
