@@ -101,6 +101,28 @@ def test_what_is_passed_over_is_judged_by_an_index_alone(stored: Stored) -> None
     for typed in ("from:bobb before:2020-01-01 has:link", "the from:bobb"):
         with statements(store) as asked:
             store.search(parse(typed, UTC), [ROOM])
-        steps = plan(store, next(sql for sql in asked if "ORDER BY" in sql))
+        steps = plan(store, next(sql for sql in asked if "INDEXED BY" in sql))
         assert not [step for step in steps if "B-TREE" in step]
         assert [step for step in steps if "USING INDEX timeline_facts" in step]
+
+
+def test_words_are_indexed_late_and_found_all_the_same(stored: Stored) -> None:
+    """A message that was edited or deleted before its words were indexed leaves none of the old ones."""
+    store = stored.store
+    store.tidy()
+    for number, word in ((11, "walrus"), (12, "penguin"), (13, "seal")):
+        stored.take(ALICE, Text(word, 1), ref(number))
+    stored.take(ALICE, Edit(ref(11), "dolphin", 2), ref(21))
+    stored.take(ALICE, Delete(ref(12), 2), ref(22))
+    assert found(stored, "walrus") == found(stored, "penguin") == []
+    assert len(found(stored, "dolphin")) == len(found(stored, "seal")) == 1
+    stored.take(ALICE, Edit(ref(13), "orca", 2), ref(23))
+    assert found(stored, "seal") == []
+    assert len(found(stored, "orca")) == 1
+
+
+def test_tidying_indexes_what_is_new(stored: Stored) -> None:
+    stored.store.tidy()
+    with statements(stored.store) as asked:
+        assert found(stored, "cafe") == [1]
+    assert not [sql for sql in asked if "INSERT" in sql]

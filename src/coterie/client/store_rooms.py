@@ -40,10 +40,11 @@ class RoomViews(Rows):
 
     def save_reading(self, room_id: bytes, reading: Reading) -> None:
         """Writes it."""
-        self._touch(room_id)
         self._db.execute(
-            "UPDATE room SET read_to = ?, unread = ?, mentions = ? WHERE room_id = ?",
-            (reading.read_to, reading.unread, reading.mentions, room_id),
+            "INSERT INTO room (room_id, read_to, unread, mentions) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (room_id) DO UPDATE SET"
+            " read_to = excluded.read_to, unread = excluded.unread, mentions = excluded.mentions",
+            (room_id, reading.read_to, reading.unread, reading.mentions),
         )
 
     def save_attention(self, room_id: bytes, attention: Attention) -> None:

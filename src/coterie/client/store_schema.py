@@ -43,6 +43,8 @@ SCHEMA = (
         words, content = '', columnsize = 0, prefix = '1 2 3', tokenize = 'unicode61 remove_diacritics 2'
     );
     INSERT INTO word (word, rank) VALUES ('secure-delete', 1);
+    CREATE TABLE indexed (number INTEGER NOT NULL);
+    INSERT INTO indexed (number) VALUES (0);
     CREATE TABLE room (
         room_id BLOB PRIMARY KEY, read_to INTEGER NOT NULL DEFAULT 0, unread INTEGER NOT NULL DEFAULT 0,
         mentions INTEGER NOT NULL DEFAULT 0, attention TEXT NOT NULL DEFAULT 'all', draft TEXT NOT NULL DEFAULT ''

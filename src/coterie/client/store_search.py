@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from coterie.client.search_query import Query
-from coterie.client.store_rows import Rows, marks
-from coterie.client.store_timeline import COLUMNS, NEVER, TimelineRow, row_of
+from coterie.client.store_rows import marks
+from coterie.client.store_timeline import COLUMNS, NEVER, Timeline, TimelineRow, row_of
 
 _Condition = tuple[str, Sequence[Any]]  # and what stands for its question marks
 
 
-class Searches(Rows):
+class Searches(Timeline):
     """Of all rooms."""
 
     def search(
@@ -27,6 +27,7 @@ class Searches(Rows):
         # From the newest on, by FTS5 where there are words. The rest is judged by an index that holds all of it, so
         # that what is passed over is never read: a word that everybody says, of a sender who never says it.
         if query.terms:
+            self.index_words(NEVER)
             source, place = (
                 "word CROSS JOIN timeline INDEXED BY timeline_facts ON number = word.rowid",
                 "word.rowid",
