@@ -1,7 +1,8 @@
 """Messages by their numbers, and what a search finds, in parts that a frame can hold."""
 
+import time
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,8 @@ import pytest
 from coterie.client import api
 from coterie.client.conversation import Author, Row
 from coterie.client.local import MAX_FRAME, Remote, serving
-from coterie.client.pages import MAX_SIZE
+from coterie.client.pages import MAX_SIZE, _Here
+from coterie.client.search_query import parse
 from coterie.client.store import TimelineRow
 from coterie.content import Ref
 from coterie.errors import InvalidInput
@@ -185,6 +187,19 @@ async def test_a_search_finds_by_word_sender_room_day_and_link(tmp_path: Path) -
             assert len(hits) == len(texts) or query == "launch"
         why = await error_of(alice.ask(api.Search("launch in:nowhere")))
         assert str(why) == "there is no room nowhere"
+
+
+def test_a_day_begins_at_midnight_here_in_summer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        for day, hour in (("2026-01-15", 23), ("2026-07-15", 22)):
+            begins = parse(f"before:{day}", _Here()).before_ms
+            assert begins is not None
+            assert datetime.fromtimestamp(begins / 1000, UTC).hour == hour
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @asynchronous

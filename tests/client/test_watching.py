@@ -153,8 +153,15 @@ async def test_a_server_that_is_another_is_told_as_final(tmp_path: Path) -> None
 @asynchronous
 async def test_who_is_typing_is_told_until_what_was_typed_is_there(tmp_path: Path) -> None:
     async with pair_in(tmp_path) as (_house, alice, bobb), watched(service_of(bobb)) as screen:
+        await alice.say("a question")
+        await bobb.in_step()
         await alice.ask(api.SayTyping("ops"))
         await until(lambda: any(one.typing == ("alice",) for one in screen.around.values()))
+        hers = (await alice.read())[-1]
+        await bobb.ask(api.SendText("ops", "what do you write?", thread=hers.ref))
+        await bobb.in_step()
+        assert any(one.typing == ("alice",) for one in screen.around.values())
+        await alice.in_step()
         await alice.say("done")
         await bobb.in_step()
         await until(lambda: not any(one.typing for one in screen.around.values()))

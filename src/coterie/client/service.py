@@ -35,6 +35,7 @@ class Service:
         self._renewal, self._trusting = Renewal(running), Trusting(running)
         self._directs = Directs(running, placing)
         self._readers = Readers()
+        self._end = running.store.timeline_end()  # the number of the newest row
         running.rooms.on_changed = self._changed
         running.whispering.on_around = self._changed_around
         running.on_connection = self._changed_connection
@@ -89,6 +90,8 @@ class Service:
                 return self._overview.members(group_id)
             case api.GetPage():
                 return self._pages.page(room_id, request)
+            case api.GetPending():
+                return self._pages.pending(room_id)
             case api.GetDraft():
                 return api.Draft(self._running.store.draft(room_id))
             case api.SetDraft(_, text):
@@ -156,8 +159,10 @@ class Service:
         return self._rooms.room_id(await self._finding.room(ref)) if ref is not None else None
 
     def _changed(self, changed: Changed) -> None:
-        if changed.rows:
-            self._stop_typing(changed)
+        new = [number for number in changed.rows if number > self._end]
+        if new:
+            self._end = new[-1]
+            self._stop_typing(changed.room_id, new)
         for news in self._readers:
             news.add_rows(changed.rows)
             lot = news.add()
@@ -165,13 +170,14 @@ class Service:
             if changed.pending:
                 lot.pending.add(changed.room_id)
 
-    def _stop_typing(self, changed: Changed) -> None:
+    def _stop_typing(self, room_id: bytes, new: list[int]) -> None:
         """Whose message has come types no more."""
-        if not self._running.whispering.around(changed.room_id).typing:  # mostly
+        whispering = self._running.whispering
+        if not whispering.around(room_id).typing:  # mostly
             return
-        for row in self._running.store.rows(changed.rows):
+        for row in self._running.store.rows(new):
             if not row.is_line:
-                self._running.whispering.said(changed.room_id, row.message.author.name)
+                whispering.said(room_id, row.message.author.name)
 
     def _changed_around(self, room_id: bytes) -> None:
         for news in self._readers:
