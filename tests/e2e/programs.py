@@ -230,8 +230,9 @@ class Programs:
 
 
 def environment() -> dict[str, str]:
-    """Ours without the settings of the person's own Coterie: profile, data folder, address."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("COTERIE_")}
+    """Ours without the settings of the person's own Coterie: profile, data folder, address, colours."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("COTERIE_")}
+    return ours | {"COTERIE_CONFIG": os.devnull}
 
 
 def _text(lines: list[str]) -> str:

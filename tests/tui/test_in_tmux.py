@@ -4,13 +4,13 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.programs import COTERIE, Programs, environment
-from tests.e2e.stage import Person, Stage
+from tests.e2e.stage import PASSWORD, Person, Stage
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
@@ -40,10 +40,14 @@ class Terminals:
 
     def open(self, person: Person, width: int, height: int) -> None:
         """``coterie chat ops`` of somebody, in a terminal that says how it ended."""
-        command = shlex.join([*COTERIE, "--profile", str(person.profile), "chat", "ops"])
+        words = [*COTERIE, "--profile", str(person.profile), "chat", "ops"]
+        self.start(person.name, words, width, height)
+
+    def start(self, name: str, words: Sequence[str], width: int, height: int) -> None:
+        """Any program, in a terminal that says how it ended."""
         size = ("-x", str(width), "-y", str(height))
-        line = f"{command}; echo ended with $?; sleep {DEADLINE_S * 10}"
-        self.run("new-session", "-d", "-s", person.name, *size, line)
+        line = f"{shlex.join(words)}; echo ended with $?; sleep {DEADLINE_S * 10}"
+        self.run("new-session", "-d", "-s", name, *size, line)
 
     def screen(self, name: str) -> str:
         return self.run("capture-pane", "-p", "-t", name)
@@ -105,3 +109,19 @@ def test_what_is_typed_while_the_server_is_away_arrives_when_it_is_back(
     talk.until_shown("alice", "bobb ! unverified", "while it is away")
     talk.until_shown("bobb", "connected")
     assert "bobb …" not in talk.screen("bobb")
+
+
+def test_coterie_alone_makes_an_account_and_goes_on_to_the_chat(
+    stage: Stage, terminals: Terminals, tmp_path: Path
+) -> None:
+    alone = ["env", f"COTERIE_PROFILE={tmp_path / 'carol'}", *COTERIE]
+    terminals.start("carol", alone, 80, 24)
+    terminals.until_shown("carol", "There is no account here yet.")
+    terminals.type("carol", stage.server.invite(), "Enter")
+    terminals.until_shown("carol", "known by its fingerprint")
+    terminals.type("carol", "carol", "Enter", PASSWORD, "Enter", PASSWORD, "Enter")
+    terminals.until_shown("carol", "✓ You are carol", "nobody can reset it", "Enter goes on")
+    terminals.type("carol", "Enter")
+    terminals.until_shown("carol", "no room yet", "connected")
+    terminals.type("carol", "C-q")
+    terminals.until_shown("carol", "ended with 0")

@@ -10,6 +10,7 @@ from coterie.cli.asking import is_terminal
 from coterie.cli.calling import with_backend
 from coterie.cli.command import Command, pass_invocation
 from coterie.cli.invocation import Invocation
+from coterie.cli.login import log_in, needs_account
 from coterie.cli.misuse import Misuse
 from coterie.cli.output import note
 from coterie.errors import StorageError
@@ -31,17 +32,18 @@ if TYPE_CHECKING:
 @click.option(
     "--theme",
     type=click.Choice(["dark", "light", "high-contrast", "terminal"]),
-    default="dark",
     envvar="COTERIE_THEME",
-    help="The colours of the full screen; terminal has the terminal's own 16. NO_COLOR takes all away.",
+    help="The colours of the full screen, before those of the settings; terminal has the terminal's own 16. NO_COLOR "
+    "takes all away.",
 )
 @pass_invocation
 def command(
-    invocation: Invocation, room: str | None, plain: bool, numbers: bool, theme: str
+    invocation: Invocation, room: str | None, plain: bool, numbers: bool, theme: str | None
 ) -> None:
     """Talk, on the full screen or in lines.
 
-    The screen opens ROOM, or the first one, and has all others beside it; F1 shows its keys, Ctrl+Q quits.
+    The screen opens ROOM, or the first one, and has all others beside it; F1 shows its keys, Ctrl+Q quits. Where there
+    is no account yet, it asks for an invite, a name and a password first. `coterie` alone on a terminal does the same.
 
     With --plain a line that you type goes out, and a line that is said comes in: of ROOM, or of all rooms until /join
     chooses one. What you type appears as a line of the room when the server has stored it durably. A line that begins
@@ -57,13 +59,18 @@ def command(
         raise Misuse("the full screen has no --json", hint="add --plain")
     if not all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise Misuse("the full screen needs a terminal", hint="use --plain")
+    from coterie.tui.settings_file import SettingsFile
+
+    file = SettingsFile.read()
+    if needs_account(invocation) and not log_in(invocation, theme or file.settings.theme):
+        return
 
     async def show(backend: "Backend") -> None:
         from coterie.tui.app import run_chat
         from coterie.tui.held_logs import held_logs
 
         with held_logs():
-            await run_chat(backend, room, theme)
+            await run_chat(backend, room, theme=theme, settings_file=file)
 
     with_backend(invocation, show, is_for_screen=True)
 

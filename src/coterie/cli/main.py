@@ -9,6 +9,7 @@ from io import TextIOWrapper
 import click
 
 from coterie.cli import output
+from coterie.cli.asking import is_terminal
 from coterie.cli.command import LazyGroup
 from coterie.cli.engine import Engine
 from coterie.cli.invocation import Invocation
@@ -49,6 +50,8 @@ def main(words: Sequence[str] | None = None, engine: Engine | None = None) -> in
     invocation = Invocation(engine or Engine())
     try:
         given = list(sys.argv[1:] if words is None else words)
+        if not given and all(is_terminal(one) for one in (sys.stdin, sys.stdout, sys.stderr)):
+            given = ["chat"]
         with coterie.make_context("coterie", given, obj=invocation) as context:
             coterie.invoke(context)
     except click.exceptions.Exit as end:

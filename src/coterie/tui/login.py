@@ -103,7 +103,7 @@ class LoginScreen(Screen[None]):
         Binding("escape", "stop", "Stop", show=False),
         Binding("down", "app.focus_next", "The next field", show=False),
         Binding("up", "app.focus_previous", "The field before", show=False),
-        Binding("enter", "go_on", "Go on", show=False),
+        Binding("enter", "enter", "Go on", priority=True, show=False),
     ]
 
     def __init__(self, join: Join) -> None:
@@ -183,17 +183,24 @@ class LoginScreen(Screen[None]):
         else:
             self._tell(STRONG)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """To the next field that is wanted; with all of them right, on."""
+    async def action_enter(self) -> None:
+        """To the next field that is wanted; with all of them right, on; at the end, to the rooms."""
+        field = self.focused
+        if self._joined is not None:
+            self.app.exit(self._joined)
+        elif isinstance(field, Input):
+            await _settled(field)
+            self._enter(field.id or "")
+
+    def _enter(self, name: str) -> None:
         try:
             entries = check(self._typed)
         except WrongEntry as wrong:
             fields = list(FIELDS)
-            name = event.input.id or ""
-            is_here = fields.index(wrong.field) <= fields.index(name)
-            self.query_one(f"#{wrong.field}", Input).focus()
-            if is_here:
-                self._tell(_sentence(wrong), is_problem=True)
+            self.set_focus(self.query_one(f"#{wrong.field}", Input))
+            if fields.index(wrong.field) <= fields.index(name):
+                self._verdict = _sentence(wrong)
+                self._tell(self._verdict, is_problem=True)
         else:
             self._begin(entries)
 
@@ -250,15 +257,10 @@ class LoginScreen(Screen[None]):
         welcome.update(
             f"✓ You are {joined.name} on {clean(joined.server)}.\n\n"
             f"On this machine {joined.custody_sentence}.\n\n"
-            "Keep the password: on another machine it is your account, and nobody can reset it."
+            "Keep the password: nobody can reset it."
         )
         self._tell("Enter goes on.")
         self._hint("Enter go on · Ctrl+Q quit")
-
-    def action_go_on(self) -> None:
-        """To the rooms."""
-        if self._joined is not None:
-            self.app.exit(self._joined)
 
     # --- telling -------------------------------------------------------------------------------
 
@@ -269,6 +271,16 @@ class LoginScreen(Screen[None]):
 
     def _hint(self, keys: str) -> None:
         self.query_one(".dialog").border_subtitle = plain(keys)
+
+
+async def _settled(field: Input) -> None:
+    """Returns when it has taken what was typed before: keys wait in a queue of its own.
+
+    Meanwhile no further key goes anywhere, so that what is typed behind Enter is the next field's, however quickly.
+    """
+    taken = asyncio.Event()
+    field.call_later(taken.set)
+    await taken.wait()
 
 
 def _sentence(error: CoterieError) -> str:

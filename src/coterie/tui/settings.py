@@ -4,7 +4,6 @@ A value that cannot be is named with its line, and the rest of the file holds.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -111,6 +110,10 @@ class Read:
 
 def read(text: str) -> Read:
     """A file's settings. What it does not say is as in ``Settings()``, and so is all where it is no TOML."""
+    if not text.strip():
+        return Read()
+    import tomllib  # noqa: PLC0415  # most people have no such file
+
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -236,7 +239,7 @@ _ASSIGNED = re.compile(rf"\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*=")
 _AT = re.compile(r" \(at line ([0-9]+), column [0-9]+\)")
 
 
-def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
+def _syntax(error: ValueError, text: str) -> Problem:
     found = _AT.search(str(error))
     line = int(found[1]) if found else max(len(text.splitlines()), 1)
     reason = clean_line(str(error).partition(" (at")[0])
