@@ -80,6 +80,14 @@ class Seen:
         self.main.composer.post_message(Paste(text))
         await self.pilot.pause()
 
+    async def paste_into_dialog(self, text: str) -> None:
+        """Into what has the focus on the screen that is over the main one."""
+        await self.until(lambda: self.app.screen is not self.main and self.app.screen.focused)
+        focused = self.app.screen.focused
+        assert focused is not None
+        focused.post_message(Paste(text))
+        await self.pilot.pause()
+
 
 @asynccontextmanager
 async def looking(

@@ -113,7 +113,8 @@ class ChatScreen(ChatKeys):
         look = Look(0, session.account, settings.clock == "12h", settings.density == "compact")
         if room and view.window.is_loaded:
             items = view.items(session.account, session.pins, is_connected=session.is_connected)
-            self.timeline.show(self._shown, items, look)
+            has_newest = not view.window.has_newer
+            self.timeline.show(self._shown, items, look, has_newest=has_newest)
         elif not room:
             self.timeline.show("", [], look)
         if self.timeline.selected and self.timeline.selected_message is None:
@@ -283,13 +284,14 @@ class ChatScreen(ChatKeys):
         """To a message, which is selected then; to come back to where one was."""
         if from_number:
             self._jumped_from.append((self.session.opened.room_id, from_number))
+        self.end_select()
+        self.timeline.go_to_message(number)
         if room_id != self.session.opened.room_id:
             await self.session.open(room_id, around=number)
         elif not await self.session.opened.go_to(number):
             self.session.opened.close_thread()
             await self.session.opened.go_to(number)
         self.update()
-        self.timeline.scroll_to_message(number)
         self._begin_select(number)
 
     async def come_back(self) -> None:
@@ -323,12 +325,14 @@ class ChatScreen(ChatKeys):
 
     async def go_to_beginning(self) -> None:
         """To the oldest message."""
+        self.timeline.leave_end()
         await self.session.opened.go_to_beginning()
         self.update()
         self.timeline.scroll_home(animate=False)
 
     async def go_to_new(self) -> None:
         """To the line of what is new."""
+        self.timeline.leave_end()
         await self.session.opened.go_to_new()
         self.update()
         if not self.timeline.scroll_to_new():

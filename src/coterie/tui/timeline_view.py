@@ -74,6 +74,8 @@ class TimelineView(ScrollView, can_focus=False):
         super().__init__(id=id)
         self.is_at_end = True  # as the person left it: what comes later scrolls then
         self.selected = 0  # the number of a message, 0 for none
+        self._has_newest = True
+        self._wanted = 0  # the number of a message to go to as soon as it is shown
         self._key = ""
         self._look = _NOTHING
         self._given: Sequence[Item] = ()
@@ -85,14 +87,20 @@ class TimelineView(ScrollView, can_focus=False):
 
     # --- what is shown -------------------------------------------------------------------------
 
-    def show(self, key: str, items: Sequence[Item], look: Look) -> None:
-        """``items`` of what ``key`` names: of another one, the newest is shown. ``look`` has any width."""
+    def show(self, key: str, items: Sequence[Item], look: Look, *, has_newest: bool = True) -> None:
+        """``items`` of what ``key`` names, the newest among them or not: of another one, the last is shown.
+
+        ``look`` has any width.
+        """
         is_other = key != self._key
-        was_at_end = is_other or self.is_at_end
+        was_at_end = is_other or (self.is_at_end and self._has_newest)
+        self._has_newest = has_newest
         anchor = None if was_at_end else self._anchor()
         self._key, self._given, self._look = key, items, look
         self._lay_out()
-        if was_at_end:
+        if self._wanted:
+            self.go_to_message(self._wanted)
+        elif was_at_end:
             self._go_to(self.max_scroll_y)
             self.is_at_end = True
         elif anchor is not None:
@@ -124,12 +132,16 @@ class TimelineView(ScrollView, can_focus=False):
         self._leave_to(self._tops[place])
         return True
 
-    def scroll_to_message(self, number: int) -> None:
-        """So that it is in the middle, or as near to it as can be."""
-        place = self._place(number)
+    def go_to_message(self, number: int) -> None:
+        """So that it is in the middle, or as near to it as can be; where it is not shown yet, once it is."""
+        self._wanted, place = number, self._place(number)
         if place is not None:
-            height = self.scrollable_content_region.height
-            self._leave_to(self._tops[place] - height // 2)
+            self._wanted = 0
+            self._leave_to(self._tops[place] - self.scrollable_content_region.height // 2)
+
+    def leave_end(self) -> None:
+        """What is shown next does not end where this ends."""
+        self.is_at_end = False
 
     # --- what is selected ----------------------------------------------------------------------
 
@@ -267,7 +279,7 @@ class TimelineView(ScrollView, can_focus=False):
 
     def on_resize(self) -> None:
         """Another width: what was at the top stays there, and the end at the end."""
-        self.show(self._key, self._given, self._look)
+        self.show(self._key, self._given, self._look, has_newest=self._has_newest)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Tells who reads back or on."""
