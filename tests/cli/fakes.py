@@ -94,6 +94,7 @@ class FakeBackend:
         self.refuses: dict[str, CoterieError] = {}
         self.pins = {"bobb": "believed"}
         self.numbers = [NUMBER]  # the last one stays
+        self.pending: tuple[api.Message, ...] = ()
         self.found = api.Found((), has_more=False)
         self.stream_error: CoterieError | None = None  # at the end of a stream
         self._grown = asyncio.Event()
@@ -122,6 +123,8 @@ class FakeBackend:
                 return self._page(request)
             case api.Search():
                 return self.found
+            case api.GetPending():
+                return api.Pending(OPS.room_id, self.pending)
             case api.VerifyAccount(name, compared, seen):
                 number = self.numbers.pop(0) if len(self.numbers) > 1 else self.numbers[0]
                 if compared and seen not in ("", number):
@@ -129,7 +132,7 @@ class FakeBackend:
                 if compared:
                     self.pins[name] = "compared"
                 return api.SafetyNumber(name, number, self.pins[name])
-            case api.Acknowledge():
+            case api.Acknowledge() | api.Resend() | api.Discard():
                 return api.Done()
             case api.ReadRoom():
                 raise AssertionError("a stream is streamed")

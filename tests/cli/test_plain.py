@@ -109,6 +109,7 @@ def test_commands_are_requests_whose_results_are_shown(
 
 def test_every_command_of_the_table_is_done_and_listed_by_help(run: Runs) -> None:
     run.backend.timeline = [message("hello"), message("mine", seq=2, sender="alice")]
+    run.backend.pending = (msgspec.structs.replace(SAID[0], state="failed", ticket="0a"),)
     typed = {
         "ROOM": "ops", "NAME": "bobb", "TEXT…": "well", "TITLE…": "well", "QUERY…": "well",
         "EMOJI": "👍", "NUMBER": "1", "COUNT": "2", "WORD": "carol", "all|mentions|nothing": "nothing",

@@ -138,7 +138,7 @@ def test_what_is_merely_done_says_nothing() -> None:
     assert shown(api.Done()) == []
     assert shown(api.Sent("ops", 3, "0d")) == []
     assert as_json(api.Sent("ops", 3, "0d")) == [
-        {"room": "ops", "seq": 3, "message_id": "0d", "ticket": ""}
+        {"room": "ops", "seq": 3, "message_id": "0d", "ticket": "", "device": ""}
     ]
 
 

@@ -23,7 +23,7 @@ def test_sends_and_says_nothing(run: Runs) -> None:
 
 def test_json_says_where_it_is(run: Runs) -> None:
     told = json.loads(run("send", "ops", "hello", "--json").out)
-    assert told == {"room": "ops", "seq": 1, "message_id": f"{1:032x}", "ticket": ""}
+    assert told == {"room": "ops", "seq": 1, "message_id": f"{1:032x}", "ticket": "", "device": ""}
 
 
 @pytest.mark.parametrize("words", [(), ("-",)])

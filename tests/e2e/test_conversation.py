@@ -75,7 +75,7 @@ def test_a_message_is_an_argument_or_all_of_standard_input(alice: Person, bobb: 
     read = bobb.does("read", "mail", "--last", "3", "--json").results
     assert [m["text"] for m in read] == ["by argument", "from a pipe", "two\nlines"]
     assert [m["seq"] for m in read] == [sent["seq"] + n for n in range(3)]
-    assert list(sent) == ["room", "seq", "message_id", "ticket"]
+    assert list(sent) == ["room", "seq", "message_id", "ticket", "device"]
     first = read[0]
     assert {"room", "seq", "message_id", "sender", "device", "time", "kind", "text"} <= first.keys()
     assert (first["room"], first["sender"], first["kind"]) == ("mail", "alice", "text")

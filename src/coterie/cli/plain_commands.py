@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 from coterie.cli import output
 from coterie.cli.numbered import numbered
+from coterie.cli.outbox import each_failed
 from coterie.client.api import (
     AddMembers,
     AttentionWord,
     ChangeRoom,
     CreateRoom,
     DeleteMessage,
+    Discard,
     EditMessage,
     FollowRoom,
     Found,
@@ -25,6 +27,7 @@ from coterie.client.api import (
     React,
     RemoveMember,
     RenewRoom,
+    Resend,
     Room,
     Search,
     SendText,
@@ -92,6 +95,12 @@ async def run_command(  # noqa: PLR0912, PLR0915  # one case a command
             first = await _meant(chat, number, by_us=False)
             await chat.ask(MarkRead(chat.chosen(), first.number - 1), Room)
             output.note(f"the room is unread from {first.number} on")
+        case "retry", ():
+            again = await each_failed(chat.backend, chat.chosen(), Resend)
+            output.note(f"sent again: {len(again)}")
+        case "discard", ():
+            dropped = await each_failed(chat.backend, chat.chosen(), Discard)
+            output.note(f"given up: {len(dropped)}")
         case "topic", ():
             topic = (await chat.room()).topic
             output.note(f"the topic is: {topic}" if topic else "the room has no topic")

@@ -36,7 +36,7 @@ DIGIT_GROUPS_A_LINE = 4
 
 
 def lines(  # noqa: PLR0912  # one case a result
-    result: Result | Message | Notice | Pending, *, is_json: bool, with_numbers: bool = False
+    result: Result, *, is_json: bool, with_numbers: bool = False
 ) -> Iterator[str]:
     """Those of one result. As JSON it is an object a line: a list gives one for each of its parts."""
     if is_json:
@@ -157,7 +157,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _parts(result: Result | Message | Notice | Pending) -> tuple[msgspec.Struct, ...]:
+def _parts(result: Result) -> tuple[msgspec.Struct, ...]:
     match result:
         case Rooms(rooms):
             return rooms

@@ -50,6 +50,9 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
             "Find messages in all that this device can read, the newest first.",
         ),
         "message": Entry("coterie.cli.message", "Edit, delete and react to messages."),
+        "outbox": Entry(
+            "coterie.cli.outbox", "See what waits to be sent or failed, send it again, give it up."
+        ),
         "chat": Entry("coterie.cli.chat", "Talk, on the full screen or in lines."),
         "status": Entry(
             "coterie.cli.status", "Say all that is known about server, account, device and rooms."

@@ -207,6 +207,12 @@ class MarkRead(_Struct, frozen=True):
     to: Number | None = None  # None: all
 
 
+class GetPending(_Struct, frozen=True):
+    """What of a room is in no log yet. Answered by ``Pending``."""
+
+    room: RoomRef
+
+
 class GetDraft(_Struct, frozen=True):
     """Answered by ``Draft``."""
 
@@ -290,6 +296,7 @@ RoomRequest = (
     | Resend
     | Discard
     | GetPage
+    | GetPending
     | GetDraft
     | SetDraft
     | SayTyping
@@ -527,6 +534,7 @@ Result = (
     | Notice
     | Message
     | Page
+    | Pending
     | Found
     | Draft
     | SafetyNumber

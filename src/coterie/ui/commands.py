@@ -72,8 +72,8 @@ COMMANDS: Mapping[str, SlashCommand] = MappingProxyType(
                 "last", "[COUNT]", "say the latest messages with their numbers", only="plain"
             ),
             SlashCommand("unread", "[NUMBER]", "leave the room unread from this message on"),
-            SlashCommand("retry", "", "send again what failed", only="screen"),
-            SlashCommand("discard", "", "give up what failed", only="screen"),
+            SlashCommand("retry", "", "send again what failed"),
+            SlashCommand("discard", "", "give up what failed"),
             SlashCommand("topic", "[TEXT…]", "say what the room is about, or see it"),
             SlashCommand("rename", "TITLE…", "give the room another name"),
             SlashCommand("mute", "[all|mentions|nothing]", "say what of the room rings"),
