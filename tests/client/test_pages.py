@@ -126,8 +126,8 @@ async def test_what_waits_is_cut_to_a_frame_too_and_counted(tmp_path: Path) -> N
             for _ in range(12):
                 await alice.ask(api.SendText("ops", LONGEST, wait=False))
             await alice.ask(api.SendText("ops", "the last", wait=False))
-            assert alice.service is not None
-            pending = alice.service._pages.pending(alice.rooms.room_id(alice.log.group_id))
+            pending = await alice.ask(api.GetPending("ops"))
+            assert isinstance(pending, api.Pending)
             assert len(msgspec.msgpack.encode(pending)) < MAX_SIZE + 1_000
             assert pending.messages[-1].text == "the last"
             assert pending.more == 13 - len(pending.messages) > 0

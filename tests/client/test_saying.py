@@ -171,10 +171,10 @@ async def test_what_waits_is_listed_and_can_be_discarded_before_it_was_posted(
 @asynchronous
 async def test_what_was_refused_for_good_is_kept_until_it_is_sent_again(tmp_path: Path) -> None:
     async with pair_in(tmp_path) as (house, alice, bobb):
-        assert alice.service is not None
         await refused(house, alice, "one")
         await refused(house, alice, "two")
-        pending = alice.service._pages.pending(alice.rooms.room_id(alice.log.group_id))
+        pending = await alice.ask(api.GetPending("ops"))
+        assert isinstance(pending, api.Pending)
         one, two = pending.messages
         assert [(m.text, m.state) for m in (one, two)] == [("one", "failed"), ("two", "failed")]
         assert one.reason

@@ -92,6 +92,8 @@ class Service:
                 return self._pages.page(room_id, request)
             case api.GetPending():
                 return self._pages.pending(room_id)
+            case api.GetPending():
+                return self._pages.pending(room_id)
             case api.GetDraft():
                 return api.Draft(self._running.store.draft(room_id))
             case api.SetDraft(_, text):
