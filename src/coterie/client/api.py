@@ -194,9 +194,11 @@ class Search(_Struct, frozen=True):
 class Watch(_Struct, frozen=True):
     """A stream for a screen: all that changes, until it is closed. Each result is how something now *is*.
 
-    It begins with ``Connection``, each ``Room``, and each ``Pending`` that is not empty. Then come ``Message`` (new
-    where its number is, or changed), ``Room``, ``Pending``, ``Around``, ``Connection`` and ``Notice``. A reader that
-    is too slow to be told of each message gets ``Missed``, and asks for its pages anew.
+    It begins with ``Connection``, each ``Room``, and each ``Pending`` and ``Around`` that is not empty. Then come
+    ``Message`` (new where its number is, or because something that it shows is otherwise: its text, reactions, replies,
+    or what it answers), ``Room``, ``Pending``, ``Around``, ``Connection`` and ``Notice``; a room before what was said
+    in it, a message before it is gone from what is being sent. A reader that is too slow to be told of each message
+    gets ``Missed``, and asks for its pages anew.
     """
 
 
@@ -340,7 +342,9 @@ class Room(_Struct, frozen=True):
     reason: str = ""  # a sentence for it
     direct: str = ""  # the other's name, where it is a direct message
     unread: int = 0
-    mentions: int = 0  # of the unread: those for this person
+    mentions: int = (
+        0  # of the unread: those for this person; in direct messages that is all of them
+    )
     attention: AttentionWord = "all"
     newest: int = 0  # the number of its newest message
     read_to: int = 0  # the number of the last one that was seen
