@@ -102,5 +102,5 @@ async def looking(
     app = ChatApp(backend, room, settings_file=file)
     async with app.run_test(size=size) as pilot:
         seen = Seen(app, pilot)
-        await seen.until_shown("connected")
+        await seen.until_shown("F1 help")
         yield seen

@@ -36,6 +36,7 @@ class Memory:
         self.refuses: dict[str, str] = {}
         self.asked: list[api.Request] = []
         self.is_away = False  # the server: what is sent stays in the outbox
+        self.connection = api.Connection("connected", "connected")
         self.numbers = [NUMBER]
         self.is_ended: CoterieError | None = None
         self._watchers: list[asyncio.Queue[api.Update]] = []
@@ -137,7 +138,7 @@ class Memory:
     async def _watch(self) -> AsyncGenerator[api.Update, None]:
         queue: asyncio.Queue[api.Update] = asyncio.Queue()
         self._watchers.append(queue)
-        yield api.Connection("connected", "connected")
+        yield self.connection
         for room in self.rooms.values():
             yield room
         while True:

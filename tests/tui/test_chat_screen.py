@@ -299,6 +299,28 @@ async def test_an_unknown_room_is_told_and_the_others_are_listed() -> None:
 
 
 @asynchronous
+async def test_a_room_that_comes_only_later_is_opened_then() -> None:
+    backend = Memory(WAR)
+    backend.connection = api.Connection("catching-up", "catching up…")
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> Ctrl+K goes to a room", "# war room")
+        backend.rooms[OPS.room_id] = OPS
+        backend.change_room(OPS.room_id)
+        await seen.until_shown("> message #ops")
+
+
+@asynchronous
+async def test_who_has_no_room_yet_sees_the_first_one_when_it_comes() -> None:
+    backend = Memory()
+    backend.rooms.clear()
+    async with looking(backend) as seen:
+        await seen.until_shown("no room yet: /create ROOM makes one")
+        backend.rooms[OPS.room_id] = OPS
+        backend.change_room(OPS.room_id)
+        await seen.until_shown("> message #ops")
+
+
+@asynchronous
 async def test_whatever_was_missed_is_asked_for_anew() -> None:
     backend = Memory()
     first = backend.say("one")

@@ -65,6 +65,7 @@ class Session:
         self.opened = OpenRoom(self.ask, changed)
         self.drafts = Drafts(self.ask, spawn)
         self.says_typing = True
+        self._wanted: str | None = None  # a room that is not here yet
         self._pending: dict[str, tuple[Message, ...]] = {}
         self._around: dict[str, Around] = {}
         self._newest = 0  # the highest number of all that was told
@@ -115,18 +116,35 @@ class Session:
     # --- what comes ----------------------------------------------------------------------------
 
     async def start(self, wanted: str | None) -> None:
-        """Lists the rooms, and opens ``wanted`` or the first. Raises InvalidInput where there is no such room."""
+        """Lists the rooms, and opens ``wanted`` or the first: as soon as there is one. Raises InvalidInput."""
         status = await self.ask(GetStatus(catch_up=False), Status)
         self.account = status.account
         for room in status.rooms:
             if room.room_id not in self.rooms:  # else it was told meanwhile
                 self.take_room(room)
-        self.is_listed = True
-        if wanted is not None:
-            await self.open(self.find(wanted).room_id)
-        elif self.rooms:
-            await self.open(self.listed[0].room_id)
+        self.is_listed, self._wanted = True, wanted
+        await self._open_first()
         self._changed()
+
+    async def _open_first(self) -> None:
+        """What is wanted may be told of only once all is read that the server has."""
+        if self._wanted is None:
+            first = self.listed[0] if self.rooms else None
+        else:
+            try:
+                first = self.find(self._wanted)
+            except InvalidInput:
+                if self.is_connected:
+                    self._wanted = None
+                    raise
+                return
+        if first is not None and not self.opened.room_id:
+            self._wanted = None
+            await self.open(first.room_id)
+
+    def _spawn_opening(self) -> None:
+        if self.is_listed and not self.opened.room_id:
+            self._spawn(self._open_first())
 
     async def follow(self) -> None:
         """Takes in what comes, until the backend ends. Raises Unavailable then."""
@@ -153,6 +171,7 @@ class Session:
                 self._around[room_id] = result
             case Connection():
                 self.connection = result
+                self._spawn_opening()
             case Notice(text):
                 self.notice = text
             case _:
@@ -178,6 +197,7 @@ class Session:
         is_open = room.room_id == self.opened.room_id
         if before is None:
             self._newest = max(self._newest, room.newest)
+            self._spawn_opening()
         elif is_open and room.unread and not before.unread:
             self.opened.draw_line(room)
         if (is_open or room.direct) and (before is None or _is_otherwise(before, room)):
