@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -70,8 +71,13 @@ class VerifyScreen(ModalScreen[bool]):
                         markup=False,
                     )
 
+    def on_mount(self) -> None:
+        self._fit(self.app.size)  # before it is drawn for the first time
+
     def on_resize(self, event: Resize) -> None:
-        size = event.size
+        self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
         self.set_class(size.width >= WIDE[0] and size.height >= WIDE[1], "-wide")
 
 
