@@ -18,6 +18,7 @@ from tests.client.people import NOW, direct_room, new_device, new_group, new_roo
 
 KEYS = st.binary(min_size=32, max_size=32)
 IDS = st.binary(min_size=16, max_size=16)
+AT_ONCE = 3  # messages that a device posts without reading in between
 ALICE, BOBB = new_device("alice"), new_device("bobb")
 
 
@@ -117,17 +118,19 @@ def row(number: int, by: str, text: str = "", **what: object) -> Row:
 
 
 def said_again(*rows: Row) -> list[str]:
-    return [text.text for _, text in direct.unheard(rows, adding(alone()))]
+    return [text.text for _, text in direct.unheard(rows, adding(alone()), AT_ONCE)]
 
 
 def test_what_nobody_has_answered_is_said_again_in_its_order() -> None:
     assert said_again(row(1, "alice"), row(2, "alice")) == ["alice 1", "alice 2"]
 
 
-def test_what_stands_before_the_others_last_word_is_not_said_again() -> None:
-    rows = [row(1, "alice"), row(2, "bobb"), row(3, "alice")]
-    assert said_again(*rows) == ["alice 3"]
-    assert said_again(*rows, row(4, "bobb")) == []
+def test_what_stands_before_answers_that_were_on_their_way_together_is_not_said_again() -> None:
+    """As many answers as a device posts at once can all have been written before it read what stands between them."""
+    answers = [row(number, "bobb") for number in range(AT_ONCE)]
+    rows = [row(1, "alice"), *answers, row(2, "alice")]
+    assert said_again(*rows) == ["alice 1", "alice 2"]
+    assert said_again(*rows, row(99, "bobb")) == ["alice 2"]
 
 
 def test_what_was_deleted_or_written_on_another_device_is_not_said_again() -> None:
@@ -140,6 +143,6 @@ def test_what_was_deleted_or_written_on_another_device_is_not_said_again() -> No
 def test_message_said_again_is_whole_and_keeps_its_id() -> None:
     reply_to, thread = Ref(b"r" * 16, b"1" * 16), Ref(b"t" * 16, b"2" * 16)
     said = row(7, "alice", "waves", reply_to=reply_to, thread=thread, is_action=True)
-    ((message_id, text),) = direct.unheard([said], adding(alone()))
+    ((message_id, text),) = direct.unheard([said], adding(alone()), AT_ONCE)
     assert message_id == said.ref.message_id
     assert text == Text("waves", 7, reply_to, thread, is_action=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from coterie.client import direct
 from coterie.client import log as logs
 from coterie.client.directs import Directs
-from coterie.client.intent import Change, Newcomer
+from coterie.client.intent import Change, Newcomer, Say
 from coterie.client.log import Halt, Step
 from coterie.client.people import KeyChanged
 from coterie.client.placing import Placing
@@ -304,15 +304,19 @@ def bobbs_device() -> people.Device:
 
 @asynchronous
 async def test_other_who_makes_ten_groups_makes_one_room(tmp_path: Path) -> None:
+    """What alice has said there waits to be said again, each once."""
     async with two_in(tmp_path) as (house, alice, _):
-        room_id, highest = alice.rooms.room_id(alice.log.group_id), alice.log.group_id
+        room_id, first = alice.rooms.room_id(alice.log.group_id), alice.log.group_id
+        await alice.say("the last word", "@bobb")
         lower = [bytes([0, number]) + b"x" * 14 for number in (9, 5, 7, 3, 8, 2, 6, 4, 1, 10)]
         for group_id in (*lower, b"\xff" * 16):
             invite(house, alice, bobbs_device(), group_id)
         await waited(house, lambda: alice.log.group_id == min(lower))
-        assert alice.log.group_id < highest
+        assert alice.log.group_id < first
         assert alice.rooms.room_id(alice.log.group_id) == room_id
-        assert await alice.texts("@bobb") == ["alice is here", "bobb is here"]
+        assert await alice.texts("@bobb") == ["alice is here", "bobb is here", "the last word"]
+        ids = [out.message_id for out in alice.log.outbox if isinstance(out.intent, Say)]
+        assert len(ids) == len(set(ids)) == 2
         assert not alice.rooms.has_held_welcome(alice.log.group_id)
 
 

@@ -5,7 +5,6 @@ Pure. What may be in such a room is ``room_policy``'s to judge, as in any other.
 
 import secrets
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from types import MappingProxyType
 from typing import Literal
 
@@ -96,16 +95,23 @@ def id_below(group_id: bytes) -> bytes:
     return number.to_bytes(GROUP_ID_SIZE, "big")
 
 
-def unheard(rows: Sequence[Row], log: GroupLog) -> list[tuple[bytes, Text]]:
+def unheard(rows: Sequence[Row], log: GroupLog, at_once: int) -> list[tuple[bytes, Text]]:
     """What this device has to say again in another group, oldest first: each message's id, and as what it now is.
 
-    Of ``rows``, what was said in the room, those of this device behind the last of the other account: that may have
-    left the group of ``log``, or the one before it, without having read them. Who has read them passes them over.
+    Of ``rows``, what was said in the room, those of this device that the other account may not have read before it left
+    the group of ``log``, or the one before it: it may have posted ``at_once`` messages without reading in between. Who
+    has read them passes them over.
     """
     mine = leaf_identity(log.group.own_leaf).account_key
-    behind = takewhile(lambda row: row.author.account_key == mine, reversed(rows))
-    own = [row for row in behind if row.ref.device == log.device and not row.is_deleted]
-    return [(row.ref.message_id, _text(row)) for row in reversed(own) if row.unknown is None]
+    own: list[Row] = []
+    answers = 0
+    for row in reversed(rows):
+        answers += row.author.account_key != mine
+        if answers > at_once:  # it had read this answer, and all before it, when it wrote its next
+            break
+        if row.ref.device == log.device and not row.is_deleted and row.unknown is None:
+            own.append(row)
+    return [(row.ref.message_id, _text(row)) for row in reversed(own)]
 
 
 def _text(row: Row) -> Text:

@@ -92,9 +92,13 @@ class Moves:
         """
         old = self._rooms.log(group_id)
         text = f"these direct messages go on in a new group that {by} made"
+        waiting = {
+            out.message_id for out in old.outbox
+        }  # to be said again, since the move before this
         again = tuple(
             Outgoing(secrets.token_bytes(16), Say(encode(said)), message_id)
-            for message_id, said in direct.unheard(self._said_in(old), old)
+            for message_id, said in direct.unheard(self._said_in(old), old, outbox.MAX_SEALED)
+            if message_id not in waiting
         )
         self._move(old, new, by, used, again, text if direct.was_answered(old) else "")
 
