@@ -56,6 +56,25 @@ def test_own_message_is_shown_at_its_place_and_who_waits_is_told() -> None:
     assert bobb.happenings == [replace(expected, is_own=False)]
 
 
+def test_who_says_something_is_an_admin_or_not_in_the_epoch_of_the_entry() -> None:
+    """It decides who may delete: what was said before a commit is judged as of before it."""
+    room, (alice, bobb) = new_room("alice", "bobb")
+    bobb.say(b"before")
+    bobb.post()
+    room.settle()
+    admins = (*alice.state.admins, bobb.device.account_key)
+    alice.want(Change(room_state=msgspec.structs.replace(alice.state, admins=admins)))
+    alice.post()
+    room.settle()
+    bobb.say(b"after")
+    bobb.post()
+    room.settle()
+    for reader in (alice, bobb):
+        said = {h.content: h for h in reader.happenings if isinstance(h, Said)}
+        assert [said[text].is_admin for text in (b"before", b"after")] == [False, True]
+        assert {h.account_key for h in said.values()} == {bobb.device.account_key}
+
+
 def test_chain_is_that_of_the_protocol() -> None:
     room, (alice, _) = new_room("alice", "bobb")
     alice.say(b"hello")
