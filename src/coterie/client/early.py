@@ -22,7 +22,7 @@ from coterie.client.timeline import messages
 if TYPE_CHECKING:
     from coterie.client.seams import Seams
 
-DRAWING_S = 0.1  # of the first picture: loading meanwhile would take every other moment from it
+DRAWING_S = 0.15  # of the first picture: loading meanwhile would take every other moment from it
 KEEP_AFTER_S = 5.0  # a process that is killed leaves the glance of so long ago, which may not count
 
 
