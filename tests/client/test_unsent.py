@@ -180,6 +180,7 @@ async def test_who_speaks_has_read_what_is_there_and_not_what_comes_before_it_la
         store = bobb.rooms._store
         await alice.say("seen")
         await bobb.in_step()
+        say(bobb, Reaction(await ref_of_first(bobb), "👍", 2))  # that reads nothing
         assert store.view(room).reading.unread == 1
         house.cut("bobb")
         await bobb.ask(SendText("ops", "mine", wait=False))
@@ -190,15 +191,6 @@ async def test_who_speaks_has_read_what_is_there_and_not_what_comes_before_it_la
         assert await bobb.texts() == ["seen", "not seen", "mine"]
         reading = store.view(room).reading
         assert (reading.unread, reading.mentions) == (1, 0)
-
-
-@asynchronous
-async def test_reaction_reads_nothing(tmp_path: Path) -> None:
-    async with pair_in(tmp_path) as (_, alice, bobb):
-        await alice.say("seen")
-        await bobb.in_step()
-        say(bobb, Reaction(await ref_of_first(bobb), "👍", 2))
-        assert bobb.rooms._store.view(room_id(bobb)).reading.unread == 1
 
 
 @asynchronous
