@@ -14,7 +14,7 @@ from coterie.client.placing import Placing
 from coterie.errors import CoterieError
 from tests.simulation import oracle
 from tests.simulation.beginning import Beginning
-from tests.simulation.device import FOLLOWING, SOON_S, Device, Wish
+from tests.simulation.device import FOLLOWING, Device, Wish
 from tests.simulation.faults import act, by
 from tests.simulation.schedule import Action, Schedule, schedule_of
 from tests.simulation.world import Outcome, World, play
@@ -87,8 +87,6 @@ class Pairs(World):
             head = self.server.head(group_id)
             if log.halt in FOLLOWING and (log.outbox or log.cursor != head):
                 what = f"{len(log.outbox)} direct posts wait, and {log.cursor} of {head} is read"
-            elif log.halt is Halt.OPEN and device.owes_commit(log, SOON_S):
-                what = "owes a commit to the other"
         return what
 
     def last_words(self) -> None:
