@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from coterie.client import direct
+from coterie.client import api, direct
 from coterie.client import log as logs
 from coterie.client.directs import Directs
 from coterie.client.intent import Change, Newcomer, Say
@@ -264,6 +264,38 @@ async def test_account_that_was_made_anew_has_direct_messages_of_its_own(tmp_pat
         assert alice.rooms.room_id(new) != alice.rooms.room_id(old)
         assert alice.rooms.strangers(new) == ["bobb"]
         assert await directs_of(alice).open("bobb") == old
+
+
+@asynchronous
+async def test_who_was_verified_is_a_line_of_ones_own_in_the_direct_messages_with_him(
+    tmp_path: Path,
+) -> None:
+    async with two_in(tmp_path) as (_, alice, bobb):
+        await alice.ask(api.VerifyAccount("bobb", compared=True))
+        lines = [m.text for m in await alice.read("@bobb") if m.event == "verified"]
+        assert len(lines) == 1
+        assert lines[0].startswith("you verified bobb: ")
+        assert "verified" not in [m.event for m in await bobb.read("@alice")]
+
+
+@asynchronous
+async def test_direct_messages_are_opened_and_refused_as_a_screen_asks(tmp_path: Path) -> None:
+    async with two_in(tmp_path) as (house, alice, bobb):
+        room = await alice.ask(api.OpenDirect("bobb"))
+        assert isinstance(room, api.Room)
+        assert (room.direct, room.name, room.members, room.admin) == ("bobb", "bobb", 2, True)
+        for request in (
+            api.LeaveRoom("@bobb"),
+            api.AddMembers("@bobb", ("carol",)),
+            api.RemoveMember("@bobb", "bobb"),
+            api.SetAdmin("@bobb", "bobb", admin=False),
+            api.ChangeRoom("@bobb", name="ours"),
+        ):
+            assert isinstance(await error_of(alice.ask(request)), InvalidInput)
+        work = asyncio.create_task(alice.ask(api.ChangeRoom("@bobb", topic="lunch")))
+        await passing(house.clock, work)
+        await settled(house, [alice, bobb])
+        assert (await bobb.read("@alice"))[-1].text == "alice set the topic to: lunch"
 
 
 # --- hostile -------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ class Event(StrEnum):
     SUCCESSOR = "successor"  # an admin made a new group for the room
     MOVED = "moved"  # this device is in that group, or does not go there, and why
     KEY_CHANGED = "key-changed"  # a member came with another key than the pinned one
+    VERIFIED = "verified"  # this device's person has compared the other's safety number
     DROPPED = "dropped"  # something of ours cannot be posted any more
     LOST = "lost"  # the server has less than it had
     FOUND = "found"  # it has it again

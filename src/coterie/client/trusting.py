@@ -2,7 +2,9 @@
 
 from coterie.client import api
 from coterie.client.finding import check_name
+from coterie.client.happening import Event
 from coterie.client.recording import Changed
+from coterie.client.room_policy import direct_room_id
 from coterie.client.running import Running
 from coterie.errors import InvalidInput
 from coterie.wire.frames import Account, FetchAccount
@@ -30,6 +32,7 @@ class Trusting:
             )
         if compared:
             self._people.compared(name, self._running.now())
+            self._tell(name, number)
             self._wake_rooms()
         known = self._people.known(name)
         if known is None or known.changed_key is not None:
@@ -40,6 +43,17 @@ class Trusting:
         """The changed key of an account is taken without having been compared. Raises InvalidInput."""
         self._people.acknowledge(name, self._running.now())
         self._wake_rooms()
+
+    def _tell(self, name: str, number: str) -> None:
+        """A line of this device's own, in the direct messages with that account where there are any."""
+        known = self._people.known(name)
+        if known is None:
+            return
+        mine = self._running.account.account_public_key
+        group_id = self._rooms.group_of(direct_room_id(mine, known.pin.account_key))
+        if group_id is not None:
+            text = f"you verified {name}: you compared the safety number {number[:11]}…"
+            self._rooms.tell(group_id, Event.VERIFIED, text)
 
     def _wake_rooms(self) -> None:
         for group_id in self._rooms:
