@@ -232,6 +232,18 @@ def test_json_gives_the_same_objects_as_the_commands(run: Runs) -> None:
     assert {one.get("text", one.get("name")) for one in objects} == {"hello", "ops", "war room"}
 
 
+@pytest.mark.parametrize(
+    ("words", "has_changes"),
+    [((), True), (("--json",), False), (("--json", "--changes"), True)],
+)
+def test_a_program_is_told_changes_where_it_asks_for_them(
+    run: Runs, words: tuple[str, ...], has_changes: bool
+) -> None:
+    """A bot would take an edited text for a new one."""
+    run.chat("ops", *words, stdin=b"")
+    assert run.backend.asked == [api.ReadRoom("ops", 10, follow=True, changes=has_changes)]
+
+
 def test_an_unknown_room_is_a_failure_before_anything_is_sent(run: Runs) -> None:
     outcome = run.chat("nowhere", stdin=b"")
     assert (outcome.status, outcome.out) == (1, "")

@@ -33,7 +33,7 @@ def test_it_reacts_to_who_mentions_it_and_answers(stage: Stage) -> None:
     program.write_text(block.replace("~/bots/echo", str(echo.profile)))
     bot = stage.programs.start(command=(sys.executable, "-P", str(program)))
     bot.until_out("echo listens")
-    chat = alice.chat("ops")
+    chat = alice.start("chat", "ops", "--plain", "--json", "--changes", with_input=True)
     chat.type("nobody in particular", "@echo are you there?")
     answered = chat.until(
         lambda: last(chat, "alice, you said: @echo are you there?"), "it is answered"

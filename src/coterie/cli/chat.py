@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Lines in, lines out: for pipes, screen readers and simple terminals.",
 )
+@click.option(
+    "--changes",
+    is_flag=True,
+    help="With --plain --json: a message that is edited, deleted or reacted to comes again.",
+)
 @click.option("--numbers", is_flag=True, help="With --plain: each message has its number in front.")
 @click.option(
     "--theme",
@@ -38,7 +43,12 @@ if TYPE_CHECKING:
 )
 @pass_invocation
 def command(
-    invocation: Invocation, room: str | None, plain: bool, numbers: bool, theme: str | None
+    invocation: Invocation,
+    room: str | None,
+    plain: bool,
+    changes: bool,
+    numbers: bool,
+    theme: str | None,
 ) -> None:
     """Talk, on the full screen or in lines.
 
@@ -51,10 +61,12 @@ def command(
     typed is stored, or at once with Ctrl+C. A line that fails does not end it; then the exit status is 1.
     """
     if plain:
-        _talk_in_lines(invocation, room, with_numbers=numbers)
+        # a program that did not ask is told each message once
+        with_changes = changes or not invocation.is_json
+        _talk_in_lines(invocation, room, with_numbers=numbers, with_changes=with_changes)
         return
-    if numbers:
-        raise Misuse("--numbers is for lines", hint="add --plain")
+    if numbers or changes:
+        raise Misuse("--numbers and --changes are for lines", hint="add --plain")
     if invocation.is_json:
         raise Misuse("the full screen has no --json", hint="add --plain")
     if not all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)):
@@ -75,7 +87,9 @@ def command(
     with_backend(invocation, show, is_for_screen=True)
 
 
-def _talk_in_lines(invocation: Invocation, room: str | None, *, with_numbers: bool) -> None:
+def _talk_in_lines(
+    invocation: Invocation, room: str | None, *, with_numbers: bool, with_changes: bool
+) -> None:
     invocation.take_stdin("the chat")
     if sys.stdin is None:
         raise StorageError("standard input is closed")
@@ -88,7 +102,13 @@ def _talk_in_lines(invocation: Invocation, room: str | None, *, with_numbers: bo
         from coterie.content import MAX_TEXT
 
         lines = typed_lines(sys.stdin.fileno(), MAX_TEXT * 4)  # bytes UTF-8 takes for a character
-        chat = PlainChat(backend, room, is_json=invocation.is_json, with_numbers=with_numbers)
+        chat = PlainChat(
+            backend,
+            room,
+            is_json=invocation.is_json,
+            with_numbers=with_numbers,
+            with_changes=with_changes,
+        )
         return await chat.run(lines)
 
     try:

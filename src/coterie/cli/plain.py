@@ -47,11 +47,18 @@ class PlainChat:
     """One chat, from its first line to its last. ``room`` None: all rooms are shown, and none is written to."""
 
     def __init__(
-        self, backend: Backend, room: str | None, *, is_json: bool, with_numbers: bool = False
+        self,
+        backend: Backend,
+        room: str | None,
+        *,
+        is_json: bool,
+        with_numbers: bool = False,
+        with_changes: bool = True,
     ) -> None:
         self.backend = backend
         self._room = room
         self._is_json, self._with_numbers = is_json, with_numbers
+        self._with_changes = with_changes
         self._account = ""
         self._failures = 0
         self._read_to = 0  # what the person has seen of the room in view
@@ -180,7 +187,7 @@ class PlainChat:
         self._view = asyncio.create_task(self._show(self._room, self.shown))
 
     async def _show(self, room: str | None, shown: Shown) -> None:
-        request = ReadRoom(room, last=HISTORY, follow=True, changes=True)
+        request = ReadRoom(room, HISTORY, follow=True, changes=self._with_changes)
         async with aclosing(self.backend.stream(request)) as stream:
             async for result in stream:
                 if isinstance(result, Notice):

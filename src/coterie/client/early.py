@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from coterie.client.seams import Seams
 
 DRAWING_S = 0.15  # of the first picture: loading meanwhile would take every other moment from it
-KEEP_AFTER_S = 5.0  # a process that is killed leaves the glance of so long ago, which may not count
+KEEP_AFTER_S = 60.0  # who is killed leaves the glance of so long ago, which may not count; each costs milliseconds
 
 
 @asynccontextmanager
