@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from coterie.client.custody import Custody
+from coterie.client.profile import Profile
+from coterie.client.running import open_store
 from tests.e2e.programs import COTERIE, Programs, environment
 from tests.e2e.stage import PASSWORD, Person, Stage
 
@@ -109,6 +112,20 @@ def test_what_is_typed_while_the_server_is_away_arrives_when_it_is_back(
     talk.until_shown("alice", "bobb ! unverified", "while it is away")
     talk.until_shown("bobb", "connected")
     assert "bobb …" not in talk.screen("bobb")
+
+
+def test_an_account_that_was_begun_is_gone_on_with(
+    stage: Stage, terminals: Terminals, tmp_path: Path
+) -> None:
+    """Who came back after a lost connection saw a chat that could do nothing."""
+    folder = tmp_path / "dora"
+    with Profile.create(folder, Custody.FILE) as profile:
+        open_store(profile).close()
+    terminals.start("dora", ["env", f"COTERIE_PROFILE={folder}", *COTERIE], 80, 24)
+    terminals.until_shown("dora", "An account was begun here")
+    terminals.type("dora", stage.server.invite(), "Enter", "dora", "Enter")
+    terminals.type("dora", PASSWORD, "Enter", PASSWORD, "Enter")
+    terminals.until_shown("dora", "✓ You are dora")
 
 
 def test_coterie_alone_makes_an_account_and_goes_on_to_the_chat(

@@ -71,6 +71,7 @@ def command(
         raise Misuse("the full screen has no --json", hint="add --plain")
     if not all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise Misuse("the full screen needs a terminal", hint="use --plain")
+    from coterie.client.profile import NoAccount
     from coterie.tui.settings_file import SettingsFile
 
     file = SettingsFile.read()
@@ -84,7 +85,11 @@ def command(
         with held_logs():
             await run_chat(backend, room, theme=theme, settings_file=file)
 
-    with_backend(invocation, show, is_for_screen=True)
+    try:
+        with_backend(invocation, show, is_for_screen=True)
+    except NoAccount:
+        if log_in(invocation, theme or file.settings.theme, is_begun=True):
+            with_backend(invocation, show, is_for_screen=True)
 
 
 def _talk_in_lines(

@@ -21,8 +21,11 @@ def needs_account(invocation: "Invocation") -> bool:
     return not Profile.exists(invocation.profile)
 
 
-def log_in(invocation: "Invocation", theme: str) -> bool:
-    """Whether there is an account when the screen ends; else the person has quit."""
+def log_in(invocation: "Invocation", theme: str, *, is_begun: bool = False) -> bool:
+    """Whether there is an account when the screen ends; else the person has quit.
+
+    ``is_begun`` where an earlier try ended without an answer.
+    """
     from coterie.tui.held_logs import held_logs
     from coterie.tui.login import LoginApp
 
@@ -41,7 +44,7 @@ def log_in(invocation: "Invocation", theme: str) -> bool:
 
     invocation.engine.configure_logs(is_debug=invocation.is_debug)
     with held_logs():
-        return LoginApp(join, theme).run() is not None
+        return LoginApp(join, theme, is_begun=is_begun).run() is not None
 
 
 def _no_passphrase() -> "Secret":

@@ -65,6 +65,16 @@ class ProfileInUse(StorageError):
         return socket_path(self.folder)
 
 
+class NoAccount(StorageError):
+    """A profile whose account was begun, and is not known to be made: the same ``join`` goes on with it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"the profile in {folder} has no account yet",
+            hint="run `coterie join INVITE NAME` again: it goes on from where it was",
+        )
+
+
 class Profile:
     """An open profile. Whoever has one is the only one, until it is closed."""
 

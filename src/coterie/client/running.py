@@ -13,7 +13,7 @@ from coterie.client.database import Database
 from coterie.client.key_packages import KeyPackages
 from coterie.client.link import Link
 from coterie.client.people import People
-from coterie.client.profile import Profile
+from coterie.client.profile import NoAccount, Profile
 from coterie.client.rooms import Rooms
 from coterie.client.seams import Seams, timeout
 from coterie.client.store import APPLICATION_ID, SCHEMA, Store
@@ -58,17 +58,14 @@ def open_store(profile: Profile) -> Store:
 
 
 class Running:
-    """Open until ``close``. Raises StorageError where the profile has no account."""
+    """Open until ``close``. Raises NoAccount where the profile has none."""
 
     def __init__(
         self, store: Store, folder: Path, key_custody: str, seams: Seams, suite: int = DEFAULT_SUITE
     ) -> None:
         found = accounts.load(store)
         if found is None or not found[1]:
-            raise StorageError(
-                f"the profile in {folder} has no account yet",
-                hint="run `coterie join INVITE NAME` again: it goes on from where it was",
-            )
+            raise NoAccount(folder)
         self.store, self.folder, self.key_custody, self.suite = store, folder, key_custody, suite
         self.account: Enrolled = found[0]
         self._seams = seams

@@ -10,6 +10,7 @@ from textual.events import Resize
 from textual.widgets import OptionList, Static
 
 from coterie.client.api import Message, Room, SendText, Sent
+from coterie.client.profile import NoAccount
 from coterie.errors import CoterieError, Unavailable
 from coterie.tui import words
 from coterie.tui.banner import Banner, banner
@@ -260,6 +261,7 @@ class ChatScreen(ChatKeys):
         if isinstance(target, Editing):
             self.composer.replace_text(target.draft)
         self._target = None
+        self.session.sent()
         self._show_lines()
         if is_action:
             thread = self.session.opened.view.thread or None
@@ -408,7 +410,7 @@ class ChatScreen(ChatKeys):
         """Where the client ends, the screen ends, and its error is told on the terminal."""
         try:
             await work
-        except Unavailable as error:
+        except (Unavailable, NoAccount) as error:
             self.app.exit(error)
         except CoterieError as error:
             self.tell(str(error))

@@ -31,6 +31,10 @@ WELCOME = (
     "There is no account here yet. Whoever runs a server gives you an invite, with `coterie invite`; "
     "your password never leaves this machine, and nobody can reset it."
 )
+BEGUN = (
+    "An account was begun here, and the server has not said whether it is made. The same invite, name and password "
+    "go on from there, and make nothing twice."
+)
 STRONG = "The password is not among those that are guessed first. Enter makes the account."
 FIELDS = {
     "invite": "Paste the invite: coterie://HOST:PORT/#…",
@@ -82,7 +86,10 @@ def check(typed: dict[str, str]) -> Entries:
 
 
 class LoginScreen(Screen[None]):
-    """``join`` makes the account; what was typed stays where that fails."""
+    """``join`` makes the account; what was typed stays where that fails.
+
+    ``is_begun`` where an earlier try ended without an answer.
+    """
 
     DEFAULT_CSS = (
         dialog_css("LoginScreen")
@@ -106,9 +113,9 @@ class LoginScreen(Screen[None]):
         Binding("enter", "enter", "Go on", priority=True, show=False),
     ]
 
-    def __init__(self, join: Join) -> None:
+    def __init__(self, join: Join, *, is_begun: bool = False) -> None:
         super().__init__()
-        self._join = join
+        self._join, self._is_begun = join, is_begun
         self._joined: JoinedAccount | None = None
         self._is_joining = False
         self._stages: list[Stage] = []
@@ -118,7 +125,8 @@ class LoginScreen(Screen[None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = plain("Coterie")
             with VerticalScroll(can_focus=False):
-                yield Static(f"{WELCOME}\n", id="welcome", markup=False)
+                welcome = BEGUN if self._is_begun else WELCOME
+                yield Static(f"{welcome}\n", id="welcome", markup=False)
                 for name in FIELDS:
                     with Horizontal(classes="field"):
                         yield Static(name, classes="label", markup=False)
@@ -302,13 +310,13 @@ class LoginApp(App[JoinedAccount]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "Coterie"
 
-    def __init__(self, join: Join, theme: str) -> None:
+    def __init__(self, join: Join, theme: str, *, is_begun: bool = False) -> None:
         super().__init__()
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
-        self._join = join
+        self._join, self._is_begun = join, is_begun
 
     async def on_mount(self) -> None:
         """Shows the one screen there is."""
-        await self.push_screen(LoginScreen(self._join))
+        await self.push_screen(LoginScreen(self._join, is_begun=self._is_begun))
