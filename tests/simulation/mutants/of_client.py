@@ -165,9 +165,9 @@ def takes_a_welcome_before_it_is_saved() -> tuple[Sabotage, ...]:
     """An item of the inbox counts as taken before the room it brings is kept"""
     real = Inbox._take
 
-    def take(self: Any, item: Any) -> bool:
+    async def take(self: Any, item: Any, *others: Any) -> bool:
         self._store.put("inbox", item.number.to_bytes(8, "big"))
-        return real(self, item)
+        return await real(self, item, *others)
 
     return ((Inbox, "_take", take),)
 
