@@ -62,8 +62,8 @@ def _rule(word: str, width: int, style: str) -> Line:
 
 def _system_line(message: Message, look: Look) -> list[Line]:
     text = harmless(message.text).replace("\n", " ")
+    text = f"{text} {look.clock(message.time)}"
     lines = wrap([(text, "note")], look.width - len(INDENT))
-    lines[-1].append((f" {look.clock(message.time)}", "note"))
     return [[("* " if number == 0 else INDENT, "note"), *line] for number, line in enumerate(lines)]
 
 
@@ -71,7 +71,7 @@ def _entry(entry: Entry, look: Look) -> list[Line]:
     message = entry.message
     body = _body(message, look)
     if not entry.in_thread and message.thread and not message.reply_to:
-        body.insert(0, _note("↳ in a thread"))
+        body.insert(0, _note("↳ in a thread", look))
     if message.reply_to:
         body.insert(0, _quote(message.reply_to, look.width))
     if message.reactions:
@@ -103,10 +103,10 @@ def _body(message: Message, look: Look) -> list[Line]:
     if message.deleted_by:
         by = cut(clean_line(message.deleted_by), MAX_NAME)
         own = message.deleted_by == message.sender
-        return [_note("[message deleted]" if own else f"[deleted by {by}]")]
+        return [_note("[message deleted]" if own else f"[deleted by {by}]", look)]
     if message.kind != "text":
         what = cut(harmless(message.kind).replace("\n", " "), MAX_NAME) or "something"
-        return [_note(f"[{what}: this version cannot show it]")]
+        return [_note(f"[{what}: this version cannot show it]", look)]
     lines = _text(message, look)
     notes: list[Run] = []
     if message.edited:
@@ -129,8 +129,8 @@ def _text(message: Message, look: Look) -> list[Line]:
     return text_lines(message.text, look.width, look.own_name, who_does=name)
 
 
-def _note(text: str) -> Line:
-    return [(INDENT, "text"), (text, "note")]
+def _note(text: str, look: Look) -> Line:
+    return [(INDENT, "text"), (cut(text, look.width - len(INDENT)), "note")]
 
 
 def _quote(quote: Quote, width: int) -> Line:

@@ -292,6 +292,10 @@ class Session:
             self._said_typing_at = now
             self._spawn(self._say_typing(SayTyping(self.opened.room_id)))
 
+    def sent(self) -> None:
+        """What was typed says by itself that it is written: who goes on types anew."""
+        self._said_typing_at = -SAY_TYPING_EVERY_S
+
     async def _say_typing(self, request: SayTyping) -> None:
         await self.ask(request, Done)
 

@@ -226,8 +226,10 @@ class TimelineView(ScrollView, can_focus=False):
         self._items = items
         look = Look(width, self._look.own_name, self._look.is_12h, self._look.is_compact)
         if look != self._drawn_for:
-            before, self._drawn, self._drawn_for = (), [], look
+            before, self._drawn, self._tops, self._drawn_for = (), [], [0], look
         begin = _alike(before, items)
+        if begin == len(items) == len(before):
+            return
         end = _alike(before[begin:][::-1], items[begin:][::-1])
         kept = {
             id(item): strips
