@@ -1,11 +1,15 @@
 """All that there is to know about one message, for the curious."""
 
 from datetime import datetime
+from textwrap import wrap
 
 from coterie.client.api import Message
 from coterie.tui.dialogs import Reader, dialog_css
 from coterie.ui.clean import clean_line
 from coterie.ui.pins import words_of
+
+WIDTH = 54  # columns: there are as many in a terminal of 60
+_NAME_WIDTH = 12
 
 
 class MessageInfo(Reader):
@@ -18,7 +22,7 @@ class MessageInfo(Reader):
 
 
 def info(message: Message, pin: str) -> str:
-    """A line each: who, from which device, when, and where it stands. What there is not is left out."""
+    """Who, from which device, when, and where it stands, a few words a line. What there is not is left out."""
     words = words_of(pin)
     state = f"{message.state} {message.reason}".strip()
     reactions = ", ".join(f"{one.emoji} {' '.join(one.names)}" for one in message.reactions)
@@ -27,8 +31,8 @@ def info(message: Message, pin: str) -> str:
         ("key", f"{words.mark} {words.word}: {message.sender} {words.sentence}".strip()),
         ("device", message.device),
         ("room", f"#{message.room}"),
-        ("sent", f"{_moment(message.time)}, by the sender's clock"),
-        ("edited", message.edited and f"{_moment(message.edited)}, by the sender's clock"),
+        ("sent", f"{_moment(message.time)} (their clock)"),
+        ("edited", message.edited and f"{_moment(message.edited)} (their clock)"),
         ("deleted by", message.deleted_by),
         ("reactions", reactions),
         ("state", state),
@@ -37,7 +41,17 @@ def info(message: Message, pin: str) -> str:
         ("id", message.message_id),
         ("reference", message.ref),
     )
-    return "\n".join(f"{name:<11} {clean_line(str(value))}" for name, value in rows if value)
+    return "\n".join(
+        line
+        for name, value in rows
+        if value
+        for line in wrap(
+            clean_line(str(value)),
+            WIDTH,
+            initial_indent=f"{name:<{_NAME_WIDTH}}",
+            subsequent_indent=" " * _NAME_WIDTH,
+        )
+    )
 
 
 def _moment(time: str) -> str:
