@@ -19,9 +19,10 @@ from types import TracebackType
 from typing import Self
 
 from scripts.film.recording import Recording
-from scripts.film.screen import Screen
+from scripts.film.screen import Row, Screen
 
 DEADLINE_S = 60.0  # for whatever must happen, on a machine that has other work
+STILL_S = 0.2  # under the half second of a cursor that blinks
 OWN_TERMINAL = ("setsid", "--ctty")  # a shell wants more than three streams of it
 LINES = re.compile(r"[^\n]*\n|[^\n]+")
 READ_BYTES = 65_536
@@ -88,6 +89,24 @@ class Camera:
         """What comes from now on is not in the film."""
         with self._changed:
             self._is_cut = True
+
+    def until_still(self) -> None:
+        """Waits until nothing more comes: a screen is drawn in several parts. Raises NotShown."""
+        deadline = time.monotonic() + self._deadline_s
+        with self._changed:
+            while self._changed.wait(STILL_S):
+                if time.monotonic() > deadline:
+                    raise NotShown("an end of what is drawn")
+
+    def lines(self) -> list[str]:
+        """The text on the screen now."""
+        with self._changed:
+            return self._screen.lines()
+
+    def rows(self) -> tuple[Row, ...]:
+        """What is on the screen now."""
+        with self._changed:
+            return self._screen.rows()
 
     def until(self, is_so: Callable[[list[str]], bool], what: str) -> None:
         """Waits until the lines of the screen are so. Raises NotShown."""

@@ -47,7 +47,7 @@ def talk(folder: Path, env: Mapping[str, str]) -> Recording:
         serve = f"coterie serve --data server --listen 127.0.0.1:{_free_port()} &"
         server.enter(serve)
         server.until_shown("listening", "fingerprint", "invite")
-        terminal.camera.hold(READ_S)
+        _read(server)
         for name, pane in (("alice", alice), ("bobb", bobb)):
             _join(server, pane, name)
         _meet(alice, bobb)
@@ -58,8 +58,7 @@ def talk(folder: Path, env: Mapping[str, str]) -> Recording:
 
 
 def _join(server: Pane, pane: Pane, name: str) -> None:
-    server.enter("clear")
-    server.until_gone("coterie")
+    server.clear()
     server.enter("coterie invite --data server")
     server.until_shown("coterie://")
     invite = server.found(INVITE)
@@ -68,9 +67,10 @@ def _join(server: Pane, pane: Pane, name: str) -> None:
     pane.enter(f" {name}")
     for question in ("Password:", "again"):
         pane.until_shown(question)
-        pane.enter(PASSWORDS[name])
+        pane.paste(PASSWORDS[name])
+        pane.press("Enter")
     pane.until_shown("account", "fingerprint")
-    pane.terminal.camera.hold(READ_S)
+    _read(pane)
     pane.enter("coterie chat")
     pane.until_shown("connected", "no room yet")
 
@@ -78,47 +78,57 @@ def _join(server: Pane, pane: Pane, name: str) -> None:
 def _meet(alice: Pane, bobb: Pane) -> None:
     alice.enter("/create ops bobb")
     alice.until_shown("#ops · 2 members")
+    bobb.until_shown("# ops")
+    bobb.press("C-k")
+    bobb.until_shown("Go to")
+    bobb.press("Enter")
     bobb.until_shown("you are in #ops")
-    alice.terminal.camera.hold(READ_S)
+    _read(alice)
 
 
 def _converse(alice: Pane, bobb: Pane) -> None:
-    hold = alice.terminal.camera.hold
     alice.enter("shipping **today**, see README")
     bobb.until_shown("shipping today, see README")
-    hold(READ_S)
+    _read(alice)
     bobb.press("BTab")
+    bobb.until_shown("r reply")
     bobb.press("r")
     bobb.until_shown("replying to alice")
     bobb.enter("at noon, @alice?")
     alice.until_shown("at noon, @alice?")
-    hold(READ_S)
+    _read(alice)
     alice.enter("/react 👍")
     bobb.until_shown("👍")
-    hold(READ_S)
+    _read(alice)
     alice.press("Up")
     alice.until_shown("editing")
     alice.enter(" and CHANGELOG")
     bobb.until_shown("README and CHANGELOG", "(edited)")
-    hold(READ_S)
+    _read(alice)
     bobb.press("C-f")
     bobb.type("noon")
     bobb.until_shown("at noon, @alice?")
-    hold(READ_S)
+    _read(alice)
     bobb.press("Escape")
+    bobb.until_gone("Search")
 
 
 def _lose_the_server(server: Pane, serve: str, alice: Pane, bobb: Pane) -> None:
-    hold = server.terminal.camera.hold
-    server.enter("clear")
+    server.clear()
     server.enter("kill %1; wait")
     bobb.until_gone(" connected")
     bobb.enter("the server is away, and I write on")
     bobb.until_shown("the server is away", "…")
-    hold(READ_S)
+    _read(alice)
     server.enter(serve)
     alice.until_shown("the server is away, and I write on")
-    hold(READ_S)
+    _read(alice)
+
+
+def _read(pane: Pane) -> None:
+    """A viewer has time for what is new, once all of it is drawn."""
+    pane.terminal.camera.until_still()
+    pane.terminal.camera.hold(READ_S)
 
 
 def _free_port() -> int:

@@ -11,7 +11,8 @@ from scripts.film.recording import LONGEST_STILL_S, Recording
 
 FRAME_S = 1 / 20  # what changes within one is seen at once
 LETTERS = range(0x250)  # what every font has
-BOX = range(0x2500, 0x25A0)  # box drawing and blocks
+BOX = range(0x2500, 0x2580)  # box drawing
+BLOCKS = frozenset("▀▄█▌▐")
 FAINT, GREY = 2, 90  # numbers of SGR
 MAX_GAP = 2  # blank cells that are still written out between two words
 
@@ -142,7 +143,7 @@ def _runs(cells: list[Char]) -> Iterator[Run]:
 
 
 def _kind(cells: list[Char], column: int, cell: Char) -> tuple[Style, int]:
-    """Zero for letters and two for boxes, of which any number go together; else a number of its own.
+    """Zero for letters, one for blocks and two for boxes, of which any number go together; else a number of its own.
 
     Of anything else the font may have no glyph, or one of another width, which must move no neighbour.
     """
@@ -150,6 +151,8 @@ def _kind(cells: list[Char], column: int, cell: Char) -> tuple[Style, int]:
     shown = cells[owner].data
     if len(shown) == 1 and ord(shown) in LETTERS:
         return _style(cell), 0
+    if shown in BLOCKS:
+        return _style(cell), 1
     if len(shown) == 1 and ord(shown) in BOX:
         return _style(cell), 2
     return _style(cells[owner]), 3 + owner

@@ -6,15 +6,26 @@ costs nothing, and what comes back costs a number. Text is put by the column, wh
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import groupby
+from types import MappingProxyType
 from xml.sax.saxutils import escape
 
 from scripts.film.palette import colour
 from scripts.film.screen import Film, Row, Run, Style
 
-CELL, LINE = 8.4, 17  # pixels of a cell at this size in the usual fonts, and of a row
+CELL, LINE = 8.43, 17  # pixels of a cell at this size in the usual fonts, and of a row
 FONT_SIZE = 14
 BASELINE = 13
 MARGIN = 10
+BLOCKS = MappingProxyType(  # the part of a cell: left, top, width, height
+    {
+        "█": (0, 0, 1, 1),
+        "▀": (0, 0, 1, 0.5),
+        "▄": (0, 0.5, 1, 0.5),
+        "▌": (0, 0, 0.5, 1),
+        "▐": (0.5, 0, 0.5, 1),
+    }
+)
 FONTS = "ui-monospace,'DejaVu Sans Mono',Menlo,Consolas,monospace"
 
 
@@ -113,7 +124,25 @@ def _background(run: Run) -> str:
     return f'<rect x="{_pixels(run.column)}" width="{_pixels(run.width)}" height="{LINE}" fill="{fill}"/>'
 
 
+def _blocks(run: Run) -> str:
+    """As shapes: a font leaves gaps between its rows."""
+    fill, column, shapes = colour(run.style.foreground, "foreground"), run.column, []
+    for block, group in groupby(run.text):
+        count = len(list(group))
+        left, top, width, height = BLOCKS[block]
+        for place in range(column, column + count) if width < 1 else (column,):
+            cells = width if width < 1 else count
+            shapes.append(
+                f'<rect x="{_pixels(place + left)}" y="{top * LINE:g}" width="{_pixels(cells)}"'
+                f' height="{height * LINE:g}" fill="{fill}"/>'
+            )
+        column += count
+    return "".join(shapes)
+
+
 def _text(run: Run, styles: _Styles) -> str:
+    if BLOCKS.keys() >= set(run.text):
+        return _blocks(run)
     text, column = run.text, run.column
     if not run.style.is_underlined and not run.style.is_struck:
         column += len(text) - len(text.lstrip(" "))
@@ -129,14 +158,15 @@ def _text(run: Run, styles: _Styles) -> str:
 def _document(width: int, height: int, rules: list[str], styles: _Styles, body: list[str]) -> str:
     right, bottom = width * CELL + 2 * MARGIN, height * LINE + 2 * MARGIN
     size = f'width="{right:g}" height="{bottom:g}"'
+    shapes = "rect{shape-rendering:crispEdges}"
     text = f"text{{font-family:{FONTS};font-size:{FONT_SIZE}px;white-space:pre}}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right:g} {bottom:g}" {size}>'
-        f"<style>{text}{''.join([*styles.rules(), *rules])}</style>"
+        f"<style>{shapes}{text}{''.join([*styles.rules(), *rules])}</style>"
         f'<rect {size} rx="6" fill="{colour("", "background")}"/>'
         f'<g transform="translate({MARGIN},{MARGIN})">{"".join(body)}</g></svg>\n'
     )
 
 
-def _pixels(cells: int) -> str:
+def _pixels(cells: float) -> str:
     return f"{round(cells * CELL, 1):g}"

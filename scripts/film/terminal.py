@@ -53,6 +53,14 @@ class Pane:
             f"{self.target} should not show {text!r} any more",
         )
 
+    def clear(self) -> None:
+        """As for a new page, of a shell. Raises NotShown."""
+        self.enter("clear")
+        self.terminal.camera.until(
+            lambda screen: "".join(self.lines(screen)).strip() == PROMPT.strip(),
+            f"{self.target} should be empty",
+        )
+
     def found(self, pattern: str) -> str:
         """The first match of a pattern in what it shows now, over the ends of its lines."""
         shown = self.terminal.tmux("capture-pane", "-p", "-J", "-t", self.target)

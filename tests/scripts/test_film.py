@@ -153,6 +153,18 @@ def test_still_keeps_text_as_it_was() -> None:
     assert texts == ["<a>\u00a0&\u00a0b", "\u00a0\u00a0c\u00a0", "\u00a0"][: len(texts)]
 
 
+def test_blocks_are_shapes_that_meet() -> None:
+    screen = Screen(*SIZE)
+    screen.feed("▀▀█▌x")
+    drawing = ET.fromstring(still(SIZE[0], screen.rows()))  # noqa: S314
+    shapes = {
+        tuple(one.get(side) for side in ("x", "width", "height"))
+        for one in drawing.iter(f"{SVG}rect")
+    }
+    assert shapes > {("0", "16.9", "8.5"), ("16.9", "8.4", "17"), ("25.3", "4.2", "17")}
+    assert next(text.text for text in drawing.iter(f"{SVG}text")) == "x"
+
+
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 def test_panes_below_each_other_are_typed_into_and_seen_apart(tmp_path: Path) -> None:
     env = environment(tmp_path, Path("/usr/bin/true"))
