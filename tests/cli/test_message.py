@@ -41,6 +41,19 @@ def test_a_number_that_no_message_has_is_told_with_where_numbers_are(run: Runs) 
     assert not any(isinstance(asked, api.DeleteMessage) for asked in run.backend.asked)
 
 
+def test_a_line_of_the_system_is_nobodys_message(run: Runs) -> None:
+    run.backend.timeline = [message("carol came", seq=40, kind="line")]
+    told = "error: 40 is a line of the system, which nobody said"
+    assert told in run("message", "react", "ops", "40", "👍").err
+
+
+def test_nor_is_it_in_a_chat_of_lines(run: Runs) -> None:
+    run.backend.timeline = [message("carol came", seq=40, kind="line")]
+    outcome = run.chat("ops", stdin=b"/reply 40 welcome\n/unread 40\n")
+    assert "error: 40 is a line of the system, which nobody said" in outcome.err
+    assert api.MarkRead("ops", 39) in run.backend.asked
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "x", str(2**63)])
 def test_what_can_be_no_number_is_misuse(run: Runs, number: str) -> None:
     assert run("message", "edit", "ops", "--", number, "text").status == 2

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 async def numbered(backend: "Backend", room: str, number: int) -> "Message":
-    """That of a room. Raises InvalidInput where there is none."""
+    """That of a room. Raises InvalidInput where there is none, or nobody said it."""
     from coterie.client.api import GetPage, Page
 
     page = await answer(backend, GetPage(room, 1, around=number), Page)
@@ -20,4 +20,11 @@ async def numbered(backend: "Backend", room: str, number: int) -> "Message":
             f"there is no message {number} in this room",
             hint="the latest stand with their numbers in `coterie read ROOM --numbers`, or /last",
         )
-    return found
+    return check_said(found)
+
+
+def check_said(message: "Message") -> "Message":
+    """The same. Raises InvalidInput for a line of the system."""
+    if message.kind == "line":
+        raise InvalidInput(f"{message.number} is a line of the system, which nobody said")
+    return message

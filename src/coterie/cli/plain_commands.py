@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from coterie.cli import output
-from coterie.cli.numbered import numbered
+from coterie.cli.numbered import check_said, numbered
 from coterie.cli.outbox import each_failed
 from coterie.client.api import (
     AddMembers,
@@ -92,9 +92,9 @@ async def run_command(  # noqa: PLR0912, PLR0915  # one case a command
                 chat.shown.remember(message)
             chat.put(page, with_numbers=True)
         case "unread", number:
-            first = await _meant(chat, number, by_us=False)
-            await chat.ask(MarkRead(chat.chosen(), first.number - 1), Room)
-            output.note(f"the room is unread from {first.number} on")
+            first = int(number[0]) if number else (await _meant(chat, (), by_us=False)).number
+            await chat.ask(MarkRead(chat.chosen(), max(first - 1, 0)), Room)
+            output.note(f"the room is unread from {first} on")
         case "retry", ():
             again = await each_failed(chat.backend, chat.chosen(), Resend)
             output.note(f"sent again: {len(again)}")
@@ -145,7 +145,8 @@ async def _meant(
     room = chat.chosen()
     if number:
         wanted = int(number[0])
-        return chat.shown.numbered(wanted) or await numbered(chat.backend, room, wanted)
+        shown = chat.shown.numbered(wanted)
+        return check_said(shown) if shown else await numbered(chat.backend, room, wanted)
     account = await chat.account()
 
     def is_meant(message: Message) -> bool:
