@@ -2,11 +2,15 @@
 
 
 class CoterieError(Exception):
-    """The root. ``hint`` says what a person can do next, where there is something to do."""
+    """The root. ``hint`` says what a person can do next, where there is something to do.
+
+    ``is_kept``: what was asked for is kept on this device and will be done; who asks again has it done twice.
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.is_kept = False
 
 
 class LocalProtocolError(CoterieError):

@@ -174,6 +174,11 @@ async def test_a_process_of_another_user_gets_nothing_whatever_the_sockets_mode(
         assert await remote.call(api.ListRooms()) == ROOMS
 
 
+def kept(error: CoterieError) -> CoterieError:
+    error.is_kept = True
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -186,8 +191,10 @@ async def test_a_process_of_another_user_gets_nothing_whatever_the_sockets_mode(
         LocalProtocolError("a bug"),
         RemoteProtocolError("the server lies"),
         KeyChanged("bobb"),
+        kept(Unavailable("away")),
+        kept(NotAuthenticated("unknown device")),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda error: type(error).__name__ + "-kept" * error.is_kept,
 )
 @asynchronous
 async def test_an_error_is_raised_again_with_all_that_it_says(
@@ -199,7 +206,7 @@ async def test_an_error_is_raised_again_with_all_that_it_says(
         with pytest.raises(type(error)):
             await remote.call(api.ReadRoom("ops"))
     assert (str(raised.value), raised.value.hint) == (str(error), error.hint)
-    for name in ("wait_s", "code", "name"):
+    for name in ("wait_s", "code", "name", "is_kept"):
         assert getattr(raised.value, name, None) == getattr(error, name, None)
 
 

@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from coterie.client import account as accounts
-from coterie.client.api import SendText
+from coterie.client.api import (
+    AddMembers,
+    GetPage,
+    ListMembers,
+    MarkRead,
+    Request,
+    SayPresence,
+    SayTyping,
+    SendText,
+    SetDraft,
+)
+from coterie.client.link import HURRIED_S
 from coterie.client.running import DRAIN_S, Running
 from coterie.client.store import Store
 from coterie.errors import (
@@ -27,6 +38,12 @@ from tests.client.house import (
     pair_in,
     passing,
     until,
+)
+
+SHOWS_A_PERSON: tuple[Request, ...] = (
+    SendText("ops", "hello", wait=False),
+    SayTyping("ops"),
+    SayPresence("online"),
 )
 
 
@@ -50,12 +67,57 @@ async def test_what_is_sent_without_a_server_is_refused_with_a_hint_and_goes_out
         assert isinstance(error, Unavailable)
         assert "nothing listens at" in str(error)
         assert error.hint.startswith("it is kept on this device")
+        assert error.is_kept
         assert (await alice.room()).waiting == 1
         house.is_down = False
         await house.clock.advance(120.0)
         await alice.in_step()
         await bobb.in_step()
         assert await alice.texts() == await bobb.texts() == ["from the train"]
+
+
+@asynchronous
+async def test_what_was_not_asked_for_yet_is_not_said_to_be_kept(tmp_path: Path) -> None:
+    async with pair_in(tmp_path) as (house, alice, _bobb):
+        house.go_down()
+        adding = asyncio.create_task(alice.ask(AddMembers("ops", ("carol",))))
+        error = await error_of(passing(house.clock, adding))
+        assert isinstance(error, Unavailable)
+        assert not error.is_kept
+        assert (await alice.room()).waiting == 0
+
+
+@pytest.mark.parametrize("request_", SHOWS_A_PERSON, ids=lambda one: type(one).__name__)
+@asynchronous
+async def test_who_does_something_has_a_server_that_is_back_found_at_once(
+    tmp_path: Path, request_: Request
+) -> None:
+    """It took 40 s until what was sent went out, though the server had been back for long."""
+    async with pair_in(tmp_path) as (house, alice, _bobb):
+        house.go_down()
+        await house.clock.advance(600.0)
+        house.is_down = False
+        assert alice.running is not None
+        assert alice.running.link.connection is None
+        await alice.ask(request_)
+        await house.clock.advance(HURRIED_S)
+        assert alice.running.link.status == "connected"
+
+
+@asynchronous
+async def test_what_a_screen_asks_by_itself_hurries_nobody(tmp_path: Path) -> None:
+    async with pair_in(tmp_path) as (house, alice, _bobb):
+        house.go_down()
+        await house.clock.advance(600.0)
+        tried = house.network.attempts
+        before = len(tried)
+        for second in range(60):
+            for request in (ListMembers("ops"), GetPage("ops"), MarkRead("ops")):
+                await alice.ask(request)
+            await alice.ask(SetDraft("ops", f"at {second}"))
+            await alice.ask(SayPresence("away"))
+            await house.clock.advance(1.0)
+        assert len(tried) - before <= 20
 
 
 @asynchronous

@@ -22,7 +22,7 @@ from coterie.wire.invite import Address
 log = get_logger()
 
 BACK_OFF_BASE_S = 1.0
-BACK_OFF_CAP_S = 60.0  # what a person waits at most after the server is back
+BACK_OFF_CAP_S = 20.0  # what a person who does nothing waits at most after the server is back
 STABLE_AFTER_S = 30.0  # a connection that lived this long was a good one
 HURRIED_S = 1.0  # between attempts while a person waits: a server that is back is found at once
 

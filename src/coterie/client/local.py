@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 import msgspec
+from msgspec import structs
 
 from coterie import errors
 from coterie.client import api
@@ -54,6 +55,7 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     hint: str = ""
     code: str = ""  # of Refused; the name of KeyChanged
     wait_s: float = 0.0  # of Unavailable
+    is_kept: bool = False
 
 
 _FAMILIES: MappingProxyType[str, type[CoterieError]] = MappingProxyType(
@@ -303,16 +305,17 @@ def _ended() -> Unavailable:
 
 
 def _problem(error: CoterieError) -> Problem:
+    told = Problem("CoterieError", str(error), error.hint, is_kept=error.is_kept)
     match error:
         case Refused():
-            return Problem("Refused", str(error), error.hint, error.code)
+            return structs.replace(told, error="Refused", code=error.code)
         case Unavailable():
-            return Problem("Unavailable", str(error), error.hint, "", error.wait_s)
+            return structs.replace(told, error="Unavailable", wait_s=error.wait_s)
         case KeyChanged():
-            return Problem("KeyChanged", str(error), error.hint, error.name)
+            return structs.replace(told, error="KeyChanged", code=error.name)
         case _:
             families = (kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _FAMILIES)
-            return Problem(next(families, "CoterieError"), str(error), error.hint)
+            return structs.replace(told, error=next(families, told.error))
 
 
 def _raise_problem(answer: "api.Result | api.Update | End | Problem") -> api.Result | api.Update:
@@ -320,14 +323,20 @@ def _raise_problem(answer: "api.Result | api.Update | End | Problem") -> api.Res
         raise RemoteProtocolError("a stream's end in place of a result")
     if not isinstance(answer, Problem):
         return answer
-    match answer.error:
+    error = _error(answer)
+    error.is_kept = answer.is_kept
+    raise error
+
+
+def _error(problem: Problem) -> CoterieError:
+    match problem.error:
         case "Refused":
-            raise Refused(answer.code, answer.message, hint=answer.hint)
+            return Refused(problem.code, problem.message, hint=problem.hint)
         case "Unavailable":
-            raise Unavailable(answer.message, hint=answer.hint, wait_s=answer.wait_s)
+            return Unavailable(problem.message, hint=problem.hint, wait_s=problem.wait_s)
         case "KeyChanged":
-            raise KeyChanged(answer.code)
+            return KeyChanged(problem.code)
         case known if known in _FAMILIES:
-            raise _FAMILIES[known](answer.message, hint=answer.hint)
+            return _FAMILIES[known](problem.message, hint=problem.hint)
         case _:
-            raise CoterieError(answer.message, hint=answer.hint)
+            return CoterieError(problem.message, hint=problem.hint)

@@ -3,11 +3,12 @@
 from coterie.client.intent import Intent
 from coterie.client.log import REJOINS, GroupLog, Halt
 from coterie.client.people import KeyChanged
+from coterie.client.poster import KEPT
 from coterie.client.remedy import REASONS, remedy
 from coterie.client.rooms import Rooms
 from coterie.client.running import Running
 from coterie.client.tickets import Placed
-from coterie.errors import InvalidInput, Unavailable
+from coterie.errors import CoterieError, InvalidInput, Unavailable
 
 PLACED_S = 60.0  # what who sends waits at most; it is kept anyway
 _KEPT = "it is kept on this device, and goes out as soon as it can"
@@ -30,13 +31,20 @@ class Placing:
         return log
 
     async def placed(self, group_id: bytes, intent: Intent) -> Placed:
-        """Where it is in the log. Raises what it was refused for; Unavailable where it takes longer, and is kept."""
+        """Where it is in the log. Raises what it was refused for, or why it takes longer: then it ``is_kept``."""
         ticket = self._rooms.enqueue(group_id, intent)
         try:
             return await self._running.wait_for(ticket.placed, PLACED_S)
         except Unavailable as error:
-            hint = f"{_KEPT}; {error.hint}" if error.hint else _KEPT
-            raise Unavailable(str(error), hint=hint, wait_s=error.wait_s) from error
+            if not self._rooms.is_waiting(group_id, ticket.id):
+                raise
+            more = f"; {error.hint}" if error.hint not in ("", KEPT) else ""
+            kept = Unavailable(str(error), hint=f"{_KEPT}{more}", wait_s=error.wait_s)
+            kept.is_kept = True
+            raise kept from error
+        except CoterieError as error:
+            error.is_kept = self._rooms.is_waiting(group_id, ticket.id)
+            raise
         finally:
             ticket.placed.cancel()
 
@@ -44,6 +52,7 @@ class Placing:
         """Its ticket, for who does not wait."""
         ticket = self._rooms.enqueue(group_id, intent)
         ticket.placed.cancel()
+        self._running.hurry()
         return ticket.id
 
 

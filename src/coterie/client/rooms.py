@@ -289,6 +289,11 @@ class Rooms(Viewed):
         self.on_change(group_id)
         return ticket
 
+    def is_waiting(self, group_id: bytes, ticket: bytes) -> bool:
+        """Whether it is in the outbox of the room that lives in the group, or lived there a moment ago."""
+        outbox = self._logs[self.present(group_id)].outbox
+        return any(out.ticket == ticket for out in outbox)
+
     def pending(self, room_id: bytes) -> list[Pending]:
         """What people said there that is in no log yet, oldest first."""
         return unsent.pending(self._store.failed(room_id), self._outbox(room_id))

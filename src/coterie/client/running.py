@@ -123,6 +123,11 @@ class Running:
 
     # --- waiting -------------------------------------------------------------------------------
 
+    def hurry(self) -> None:
+        """Somebody is there, and wants something: a server that is back is found within a second."""
+        if self.link.connection is None:
+            self.link.hurry()
+
     async def call(self, body: RequestBody, expected: type[R]) -> R:
         """One request, as soon as there is a connection. Raises Unavailable where a few attempts bring none."""
         connected = asyncio.ensure_future(self.link.connected())
@@ -139,8 +144,7 @@ class Running:
         hopeless: asyncio.Future[CoterieError] = asyncio.get_running_loop().create_future()
         self._waiters.add(hopeless)
         self._tell_waiters()
-        if self.link.connection is None:
-            self.link.hurry()
+        self.hurry()
         try:
             async with timeout(self._seams.clock, timeout_s):
                 either: list[asyncio.Future[Any]] = [future, hopeless]

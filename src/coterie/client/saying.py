@@ -72,6 +72,7 @@ class Saying:
         """What failed is posted anew."""
         self._placing.sendable(group_id)
         self._rooms.resend(self._rooms.room_id(group_id), ticket_id(ticket)).placed.cancel()
+        self._running.hurry()
 
     def discard(self, group_id: bytes, ticket: str) -> None:
         """What failed, or was not posted yet, is dropped."""

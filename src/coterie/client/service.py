@@ -65,6 +65,8 @@ class Service:
             case api.Acknowledge(room, name):
                 return await self._acknowledge(room, name)
             case api.SayPresence(state):
+                if state == "online":
+                    self._running.hurry()
                 self._running.whispering.present(state)
                 return api.Done()
             case api.ReadRoom() | api.Watch():
@@ -92,13 +94,12 @@ class Service:
                 return self._pages.page(room_id, request)
             case api.GetPending():
                 return self._pages.pending(room_id)
-            case api.GetPending():
-                return self._pages.pending(room_id)
             case api.GetDraft():
                 return api.Draft(self._running.store.draft(room_id))
             case api.SetDraft(_, text):
                 self._saying.draft(group_id, text)
             case api.SayTyping(_, is_over):
+                self._running.hurry()
                 whispering = self._running.whispering
                 (whispering.emptied if is_over else whispering.typed)(room_id)
             case _:
