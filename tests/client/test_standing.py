@@ -9,7 +9,7 @@ from coterie.client import log as logs
 from coterie.client.happening import Dropped, Event, Landed
 from coterie.client.intent import Change, Leave, Say
 from coterie.client.log import Halt
-from coterie.client.room_policy import MAX_ADDS, committable, direct_room_id
+from coterie.client.room_policy import MAX_ADDS, committable
 from coterie.mls import KeyPackageBundle, process, suite_of
 from coterie.wire.frames import Kind
 from tests.client.people import (
@@ -18,9 +18,8 @@ from tests.client.people import (
     Room,
     append_first,
     crowd_of,
-    new_device,
+    direct_room,
     new_room,
-    new_state,
     rejoin,
 )
 
@@ -287,17 +286,12 @@ def test_proposals_that_fail_only_together_are_taken_one_after_the_other() -> No
     assert carol.group.epoch == 2
 
 
-def test_direct_message_survives_that_one_of_the_two_leaves() -> None:
-    one, other = new_device("alice"), new_device("bobb")
-    room = Room()
-    state = new_state(one, other, room_id=direct_room_id(one.account_key, other.account_key))
-    alice = room.create(one, state)
-    alice.want(Change(adds=(room.newcomer(other),)))
-    room.settle()
-    bobb = room.readers[other.id]
+def test_who_wants_to_leave_direct_messages_stays_and_they_go_on() -> None:
+    """Decision 0018: the pair has no other room."""
+    room, (alice, bobb) = direct_room()
     bobb.want(Leave())
+    alice.say(b"still here?")
     room.settle()
-    alice.say(b"to nobody")
-    room.settle()
-    assert alice.names == ["alice"]
-    assert bobb.log.halt is Halt.REMOVED
+    assert [dropped.reason for dropped in bobb.told(Dropped)] == ["nobody leaves direct messages"]
+    assert alice.names == bobb.names == ["alice", "bobb"]
+    assert bobb.texts == [b"still here?"]
