@@ -27,7 +27,10 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message. ``has_head`` is False where the one above is of the same person and time; ``pin`` is a ``PinWord``."""
+    """A message. ``has_head`` is False where the one above is of the same person and time.
+
+    ``pin`` is a ``PinWord``, for the head alone: what has none is not drawn anew where a pin is told.
+    """
 
     message: Message
     has_head: bool
@@ -128,7 +131,7 @@ class RoomTimeline:
             and (above.kind, above.sender) == (message.kind, message.sender)
             and timedelta(0) <= time - local_time(above.time) < RUN
         )
-        entry = Entry(message, not continues, pin, in_thread=bool(self.thread))
+        entry = Entry(message, not continues, "" if continues else pin, in_thread=bool(self.thread))
         kept = before.get(message.number)
         self._items.append(kept if kept == entry else entry)
 

@@ -247,8 +247,8 @@ class TimelineView(ScrollView, can_focus=False):
         if not self._styles:
             self._styles = {
                 name: self.get_component_rich_style(f"timeline--{name}") for name in STYLES
-            }
-        base, width = self.rich_style, look.width + 2 * _GUTTER
+            } | {"base": self.rich_style}
+        base, width = self._styles["base"], look.width + 2 * _GUTTER
         gutter = Segment(" " * _GUTTER, base)
         return [
             Strip([gutter, *(Segment(text, self._styles[style]) for text, style in line)])
