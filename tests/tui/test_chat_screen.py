@@ -6,6 +6,7 @@ import pytest
 
 from coterie.client import api
 from coterie.errors import Unavailable
+from coterie.tui.settings import Settings
 from coterie.tui.themes import THEMES
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import ALICE, BOBB, OPS, WAR
@@ -332,6 +333,52 @@ async def test_whatever_was_missed_is_asked_for_anew() -> None:
         backend.miss()
         await seen.until_shown("two")
         await seen.until_gone("one")
+
+
+@asynchronous
+async def test_words_of_others_are_shown_and_not_obeyed_wherever_they_stand() -> None:
+    backend, name = Memory(), "[red]x[/red][@click=app.quit]"
+    hostile = {"name": name, "topic": "[b]\x1b[2J", "reason": "[i]no[/i]"}
+    backend.change_room(OPS.room_id, **hostile)
+    backend.members[OPS.room_id] = (ALICE, api.Member("[b]m", False, ("bb" * 16,), "believed"))
+    first = backend.say("[red]said[/red]", sender="[b]s")
+    backend.react(first, "[b]", "\x07")
+    async with looking(backend, name) as seen:
+        await seen.until_shown(f"#{name} · 2 members", "[b]�[2J", "⚠ [i]no[/i]", f"message #{name}")
+        await seen.until_shown("[b]s", "[red]said[/red]", "[b] 1")
+        backend.around(OPS, "[b]t\n\x1b]0;x\x07")
+        await seen.until_shown("[b]t �]0;x� is typing…")
+        await seen.press("shift+tab", "r")
+        await seen.until_shown("replying to [b]s: [red]said[/red]")
+        await seen.press("escape", "ctrl+k")
+        await seen.until_shown("Go to", f"#{name}")
+        await seen.press("escape")
+        for command, shown in (("/members", "[b]m"), ("/leave", f"Leave #{name}?")):
+            await seen.type(command)
+            await seen.until_shown(shown)
+            await seen.press("escape")
+
+
+@asynchronous
+async def test_the_settings_are_heeded() -> None:
+    backend = Memory()
+    backend.say("hello")
+    settings = Settings(
+        theme="light", density="compact", clock="12h", say_typing=False, say_presence=False,
+        keys={"switch": "ctrl+g", "send": "f5"},
+    )  # fmt: skip
+    async with looking(backend, "ops", settings=settings) as seen:
+        await seen.until_shown("bobb ! unverified 10:12 AM  hello")
+        await seen.press("ctrl+g")
+        await seen.until_shown("Go to")
+        await seen.press("escape", "h", "i", "f5")
+        await seen.until(lambda: sent(backend) == ["hi"])
+        assert not backend.requests(api.SayTyping)
+        assert not backend.requests(api.SayPresence)
+        assert seen.app.theme == "light"
+        await seen.paste("/settings")
+        await seen.press("f5")
+        await seen.until_shown("Settings")
 
 
 @asynchronous
