@@ -33,9 +33,18 @@ class Typed(str):
     __slots__ = ()
 
 
+class Seen(str):
+    """Waits for this on the screen."""
+
+    __slots__ = ()
+
+
+INVITE = Typed("…")  # what the server gave
+
+
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture: ``keys`` lead from the main screen to it, and ``back`` leads to it again.
+    """A picture: ``keys`` lead to it from where the one before went ``back`` to.
 
     The first of what is ``shown`` is on no other.
     """
@@ -47,7 +56,26 @@ class Shot:
 
 
 SHOTS = (
-    Shot("main", ("#ops", "shipping", "(edited)", "👍", "Direct messages"), back=()),
+    Shot(
+        "login",
+        ("known by its fingerprint", "dora"),
+        (
+            Typed("clear; coterie --profile dora chat"),
+            "Enter",
+            Seen("There is no account"),
+            INVITE,
+            "Enter",
+            Typed("dora"),
+            "Enter",
+        ),
+        ("C-q",),
+    ),
+    Shot(
+        "main",
+        ("#ops", "shipping", "(edited)", "👍", "Direct messages"),
+        (Typed("clear; coterie --profile alice chat ops"), "Enter"),
+        (),
+    ),
     Shot("switcher", ("Go to", "#lunch"), ("C-k",)),
     Shot("palette", ("╭─ Do", "members"), ("C-p",)),
     Shot("help", ("PgUp",), ("F1",)),
@@ -86,14 +114,13 @@ def take(folder: Path, program: Path) -> Iterator[tuple[str, str]]:
         with Terminal(folder, "tour", WIDTH, {"alice": HEIGHT}, env) as terminal:
             pane = terminal.panes["alice"]
             pane.until_shown("$")
-            pane.enter("clear; coterie --profile alice chat ops")
             for shot in SHOTS:
-                _press(pane, shot.keys)
+                _press(pane, shot.keys, invite)
                 pane.until_shown(*shot.shown)
                 terminal.camera.until_still()
                 yield shot.name, still(WIDTH, terminal.camera.rows())
                 if shot.back:
-                    _press(pane, shot.back)
+                    _press(pane, shot.back, invite)
                     pane.until_gone(shot.shown[0])
 
 
@@ -153,12 +180,17 @@ def serving(folder: Path, program: Path, env: Mapping[str, str]) -> Iterator[str
             server.terminate()
 
 
-def _press(pane: Pane, keys: tuple[str, ...]) -> None:
+def _press(pane: Pane, keys: tuple[str, ...], invite: str) -> None:
     for key in keys:
-        if isinstance(key, Typed):
+        if isinstance(key, Seen):
+            pane.until_shown(key)
+        elif key is INVITE:
+            pane.paste(invite)
+        elif isinstance(key, Typed):
             pane.type(key)
         else:
             pane.press(key)
+        pane.terminal.camera.until_still()
 
 
 def _run(command: list[str], env: Mapping[str, str], given: str = "") -> str:

@@ -1,6 +1,5 @@
 """What is filmed. A scene ends where the screen shows what it should, or there is no film."""
 
-import shlex
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -62,16 +61,16 @@ def _join(server: Pane, pane: Pane, name: str) -> None:
     server.enter("coterie invite --data server")
     server.until_shown("coterie://")
     invite = server.found(INVITE)
-    pane.type(f"export COTERIE_PROFILE={name}; coterie join ")
-    pane.paste(shlex.quote(invite))
-    pane.enter(f" {name}")
-    for question in ("Password:", "again"):
-        pane.until_shown(question)
-        pane.paste(PASSWORDS[name])
-        pane.press("Enter")
-    pane.until_shown("account", "fingerprint")
+    pane.enter(f"clear; coterie --profile {name} chat")
+    pane.until_shown("There is no account here yet")
     _read(pane)
-    pane.enter("coterie chat")
+    for entry in (invite, name, PASSWORDS[name], PASSWORDS[name]):
+        pane.paste(entry)
+        pane.terminal.camera.until_still()
+        pane.press("Enter")
+    pane.until_shown(f"You are {name}")
+    _read(pane)
+    pane.press("Enter")
     pane.until_shown("connected", "no room yet")
 
 
