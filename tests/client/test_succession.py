@@ -1,5 +1,6 @@
 """Rooms that go on in other groups: real clients, a real server that loses what it had. PROTOCOL.md section 2."""
 
+import asyncio
 from pathlib import Path
 
 from msgspec import structs
@@ -214,6 +215,46 @@ async def test_message_that_its_sender_did_not_know_to_be_read_is_not_shown_twic
         await all_moved(house, people, old)
         texts = ["read by both, lost by the server", "read by alice alone"]
         assert [await person.texts() for person in people] == [texts, texts]
+
+
+@asynchronous
+async def test_what_is_said_in_the_new_group_before_its_maker_knows_of_it_is_shown(
+    tmp_path: Path,
+) -> None:
+    """The successor is in the log and its maker cut off; another one is there first, and is read first."""
+    async with room_in(tmp_path, "alice", "bobb") as (house, people):
+        alice, bobb = people
+        copy, old = back_up(house), alice.log.group_id
+        await lost(house, people, copy)
+        is_there, may_look = asyncio.Event(), asyncio.Event()
+
+        def unheard(body: f.RequestBody, reply: f.ReplyBody) -> f.ReplyBody | None:
+            if not (isinstance(body, f.Post) and body.kind is f.Kind.SUCCESSOR):
+                return reply
+            if isinstance(reply, f.Accepted):
+                house.is_mute = True
+                is_there.set()
+            return None if is_there.is_set() else reply
+
+        async def held_up(body: f.RequestBody, name: str) -> None:
+            is_old = isinstance(body, f.Subscribe | f.Fetch) and body.group == old
+            if is_there.is_set() and name == "alice" and is_old:
+                await may_look.wait()
+
+        house.twist, house.gate = unheard, held_up
+        task = asking(alice, api.RenewRoom("ops"))
+        await waited(house, is_there.is_set)
+        house.is_mute = False
+        house.cut()
+        await waited(house, lambda: old not in bobb.rooms)
+        said = bobb.say_later("the first word")
+        await waited(house, said.done)
+        assert old in alice.rooms
+        may_look.set()
+        await all_moved(house, people, old)
+        texts = ["lost by the server", "the first word"]
+        assert [await person.texts() for person in people] == [texts, texts]
+        assert task.done()
 
 
 @asynchronous

@@ -123,6 +123,15 @@ class Succession:
             if not (is_said or is_posted or self._rooms.log(group_id).outbox):
                 self.moves.announce(present, group_id)
 
+    def ready(self) -> list[bytes]:
+        """Prepared groups that have their members by now.
+
+        Nothing is read there before the room lives there: what the first to go there says would be shown to nobody.
+        """
+        return [
+            group_id for group_id in self._rooms.prepared() if not self._rooms.log(group_id).outbox
+        ]
+
     # --- following -----------------------------------------------------------------------------
 
     def hold(self, invitation: Invitation, welcome: bytes) -> bool:

@@ -158,6 +158,8 @@ class Sync:
             self.unfollow(group_id)
             self.succession.abandon(group_id)
         self.succession.announce()
+        for group_id in self.succession.ready():
+            self.unfollow(group_id)
         for group_id in self.succession.due():
             if self._is_read(group_id):
                 self.unfollow(group_id)
@@ -269,8 +271,10 @@ class Sync:
             )
         if connection.hello.generation != self._store.get(GENERATION):
             self._inbox.begin_again()
+        ready = self.succession.ready()
         for group_id in self._rooms:
-            self.follow(group_id)
+            if group_id not in ready:
+                self.follow(group_id)
         # Before the inbox is looked into: the Welcome of what is new on the list lies there.
         listed = await connection.call(FetchGroups(), Groups)
         await self._look_into_inbox(connection)
