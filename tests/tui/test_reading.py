@@ -6,7 +6,7 @@ import pytest
 
 from coterie.client import api
 from coterie.tui.sidebar import WIDTH
-from coterie.tui.window import FIRST_PAGE, MOST, PAGE
+from coterie.tui.window import MOST, PAGE
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import OPS, WAR
 from tests.tui.look import Seen, looking
@@ -36,9 +36,9 @@ def timeline_lines(seen: Seen) -> list[str]:
 async def test_history_is_loaded_as_one_reads_back_and_nothing_jumps() -> None:
     async with looking(long_room(500), "ops") as seen:
         await seen.until_shown("number 500.")
-        assert len(loaded(seen)) == FIRST_PAGE
+        assert len(loaded(seen)) == PAGE
         seen.main.timeline.scroll_to(y=10, animate=False)
-        await seen.until(lambda: len(loaded(seen)) == FIRST_PAGE + PAGE)
+        await seen.until(lambda: len(loaded(seen)) == 2 * PAGE)
         await seen.until_shown("number 410.")
         before = seen.lines[5:15]
         seen.app.session.opened.view.new_after = None

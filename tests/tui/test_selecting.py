@@ -94,11 +94,13 @@ async def test_deleting_asks_and_leaves_the_place() -> None:
         await seen.press("n")
         await seen.until_gone("Delete what")
         assert not backend.requests(api.DeleteMessage)
-        await seen.press("up", "d")
+        await seen.press("shift+tab", "up", "d")
         await seen.until_shown("Delete what bobb said, for all?")
         await seen.press("y")
         await seen.until_shown("[deleted by alice]")
-        await seen.press("r")
+        await seen.until_gone("▌")
+        await seen.press("r", "shift+tab", "up", "r")
+        assert seen.composed == "r", "a letter again, since what was to be done was done"
         await seen.until_shown("there is nothing of it to do that with")
 
 
@@ -128,7 +130,8 @@ async def test_reactions_are_counted_in_one_line_and_ones_own_are_in_brackets() 
         await seen.until_shown("  👍 1")
         await seen.press("shift+tab", "+")
         await seen.until_shown("thumbs_up")
-        await seen.press("escape", "escape")
+        await seen.press("escape")
+        await seen.until_gone("▌")
 
 
 @asynchronous
@@ -165,7 +168,7 @@ async def test_without_a_browser_a_link_is_copied(monkeypatch: pytest.MonkeyPatc
         await seen.until_shown("Open", "https://b.example/")
         await seen.press("enter")
         await seen.until(lambda: seen.app.clipboard == "https://a.example/x")
-        await seen.press("up", "o")
+        await seen.press("shift+tab", "up", "o")
         await seen.until_shown("there is no link in it")
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 from textual.screen import Screen
 
 from coterie.tui.message_actions import act, picked
+from coterie.tui.navigating import go_to_beginning, go_to_end, go_to_new, search
 from coterie.tui.palette import pick_command, pick_room
 from coterie.tui.slash import run_command
 from coterie.tui.trust import heed
@@ -31,7 +32,7 @@ class ChatKeys(Screen[None]):
         self._chat.begin(run_command(self._chat, "help", ()))
 
     def action_search(self) -> None:
-        self._chat.begin(self._chat.search())
+        self._chat.begin(search(self._chat))
 
     def action_heed(self) -> None:
         self._chat.begin(heed(self._chat))
@@ -74,13 +75,13 @@ class ChatKeys(Screen[None]):
         self._chat.timeline.scroll_page_down(animate=False)
 
     def action_first(self) -> None:
-        self._chat.begin(self._chat.go_to_beginning())
+        self._chat.begin(go_to_beginning(self._chat))
 
     def action_last(self) -> None:
-        self._chat.begin(self._chat.go_to_end())
+        self._chat.begin(go_to_end(self._chat))
 
     def action_first_unread(self) -> None:
-        self._chat.begin(self._chat.go_to_new())
+        self._chat.begin(go_to_new(self._chat))
 
     def action_back(self) -> None:
         """Out of what is innermost: a selection, what the composer is for, a thread; else the line of what is new."""

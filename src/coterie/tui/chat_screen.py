@@ -17,7 +17,8 @@ from coterie.tui.banner import Banner, banner
 from coterie.tui.chat_keys import ChatKeys
 from coterie.tui.composer import ACTIONS, Composer
 from coterie.tui.item_lines import Look
-from coterie.tui.message_actions import act, opened
+from coterie.tui.message_actions import STAYS_SELECTED, act, opened
+from coterie.tui.navigating import go_to_end
 from coterie.tui.session import Session, Work
 from coterie.tui.sidebar import Sidebar
 from coterie.tui.slash import run_command
@@ -67,7 +68,7 @@ class ChatScreen(ChatKeys):
         self._told = ""  # what went wrong, or what was asked for
         self._target: Target = None
         self._shown = ""  # what has its draft in the composer: a room, or a thread
-        self._jumped_from: list[tuple[str, int]] = []  # rooms and messages, to come back to
+        self.jumped_from: list[tuple[str, int]] = []  # rooms and messages, to come back to
         self._texts: dict[str, str] = {}  # of the lines around the timeline, as they are shown
 
     def compose(self) -> ComposeResult:
@@ -272,7 +273,7 @@ class ChatScreen(ChatKeys):
             await self.session.ask(request_of(text, target, room.room_id, thread), Sent)
         if not isinstance(target, Editing):
             self.session.opened.clear_line()
-            await self.go_to_end()
+            await go_to_end(self)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -282,64 +283,6 @@ class ChatScreen(ChatKeys):
     def on_timeline_view_moved(self) -> None:
         self._look_at()
 
-    async def jump(self, room_id: str, number: int, *, from_number: int = 0) -> None:
-        """To a message, which is selected then; to come back to where one was."""
-        if from_number:
-            self._jumped_from.append((self.session.opened.room_id, from_number))
-        self.end_select()
-        self.timeline.go_to_message(number)
-        if room_id != self.session.opened.room_id:
-            await self.session.open(room_id, around=number)
-        elif not await self.session.opened.go_to(number):
-            self.session.opened.close_thread()
-            await self.session.opened.go_to(number)
-        self.update()
-        self._begin_select(number)
-
-    async def come_back(self) -> None:
-        """From the last jump."""
-        if self._jumped_from:
-            await self.jump(*self._jumped_from.pop())
-
-    async def search(self, typed: str = "") -> None:
-        """Finds a message, and goes there."""
-        from coterie.client.api import Found, Search  # noqa: PLC0415
-        from coterie.tui.search_screen import SearchScreen  # noqa: PLC0415
-
-        async def ask(request: Search) -> Found:
-            return await self.session.ask(request, Found)
-
-        rooms = tuple(self.session.rooms.values())
-        found = await self.app.push_screen_wait(SearchScreen(ask, self.session.room, typed, rooms))
-        if found is not None:
-            await self.jump(found.room_id, found.number)
-
-    async def open_thread(self, message: Message) -> None:
-        """In place of the room, until Esc."""
-        self.end_select()
-        await self.session.opened.open_thread(message)
-
-    async def go_to_end(self) -> None:
-        """To the newest message."""
-        await self.session.opened.go_to_end()
-        self.update()
-        self.timeline.scroll_end(animate=False)
-
-    async def go_to_beginning(self) -> None:
-        """To the oldest message."""
-        self.timeline.leave_end()
-        await self.session.opened.go_to_beginning()
-        self.update()
-        self.timeline.scroll_home(animate=False)
-
-    async def go_to_new(self) -> None:
-        """To the line of what is new."""
-        self.timeline.leave_end()
-        await self.session.opened.go_to_new()
-        self.update()
-        if not self.timeline.scroll_to_new():
-            self.tell("nothing is new here")
-
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if event.option_id:
             self.begin(self.session.open(event.option_id))
@@ -347,7 +290,7 @@ class ChatScreen(ChatKeys):
 
     # --- selecting -----------------------------------------------------------------------------
 
-    def _begin_select(self, number: int) -> None:
+    def begin_select(self, number: int) -> None:
         """Letters are keys for that message then, as the timeline has the focus."""
         self.timeline.select(number)
         self.timeline.can_focus = True
@@ -364,7 +307,7 @@ class ChatScreen(ChatKeys):
 
     def action_select(self) -> None:
         if self.timeline.select_next(-1):
-            self._begin_select(self.timeline.selected)
+            self.begin_select(self.timeline.selected)
 
     def action_with_selected(self, action: str) -> None:
         """One of ``keymap.SELECT_KEYS``."""
@@ -374,7 +317,13 @@ class ChatScreen(ChatKeys):
             self.timeline.select_next(-1 if action == "select_up" else 1)
             self._show_lines()
         elif message is not None:
-            self.begin(act(self, action, message))
+            self.begin(self._act(action, message))
+
+    async def _act(self, action: str, message: Message) -> None:
+        """What is done is done: who goes on typing writes, and presses no keys for a message."""
+        await act(self, action, message)
+        if action not in STAYS_SELECTED:
+            self.end_select()
 
     # --- what commands need --------------------------------------------------------------------
 

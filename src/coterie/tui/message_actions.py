@@ -10,11 +10,15 @@ from coterie.client.links import links
 from coterie.errors import InvalidInput, LocalProtocolError
 from coterie.tui import words
 from coterie.tui.dialogs import Confirm, Pick, Picker
+from coterie.tui.navigating import come_back, jump, open_thread
 from coterie.tui.target import Answering, Editing
 from coterie.ui.clean import clean
 
 if TYPE_CHECKING:
     from coterie.tui.chat_screen import ChatScreen
+
+
+STAYS_SELECTED = ("info", "original", "return")  # after these one looks at messages still
 
 
 async def act(screen: "ChatScreen", action: str, message: Message) -> None:  # noqa: PLR0912
@@ -36,7 +40,7 @@ async def act(screen: "ChatScreen", action: str, message: Message) -> None:  # n
             if emoji is not None:
                 await react(screen, message, emoji)
         case "open_thread":
-            await screen.open_thread(message)
+            await open_thread(screen, message)
         case "copy":
             _check_here(message)
             screen.app.copy_to_clipboard(clean(message.text))  # by OSC 52: on this key alone
@@ -44,14 +48,13 @@ async def act(screen: "ChatScreen", action: str, message: Message) -> None:  # n
         case "quote":
             _check_here(message)
             quoted = "".join(f"> {line}\n" for line in message.text.split("\n"))
-            screen.end_select()
             screen.composer.insert(quoted)
         case "open":
             await _open_link(screen, message)
         case "original":
             await _go_to_original(screen, message)
         case "return":
-            await screen.come_back()
+            await come_back(screen)
         case "info":
             from coterie.tui.message_info import MessageInfo  # noqa: PLC0415
 
@@ -59,7 +62,6 @@ async def act(screen: "ChatScreen", action: str, message: Message) -> None:  # n
             await screen.app.push_screen_wait(MessageInfo(message, pin))
         case "unread":
             await screen.session.leave_unread(message)
-            screen.end_select()
         case _:
             raise LocalProtocolError(f"{action} is in the table, and nothing does it")
 
@@ -134,7 +136,7 @@ async def _go_to_original(screen: "ChatScreen", message: Message) -> None:
         raise InvalidInput("it answers nothing")
     if not quote.number:
         raise InvalidInput("what it answers was said before you were here")
-    await screen.jump(message.room_id, quote.number, from_number=message.number)
+    await jump(screen, message.room_id, quote.number, from_number=message.number)
 
 
 async def _open_link(screen: "ChatScreen", message: Message) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from coterie.client.api import GetPage, MarkRead, Message, Page, Room
 from coterie.tui.asking import Asking
 from coterie.tui.room_timeline import RoomTimeline
-from coterie.tui.window import FIRST_PAGE, PAGE
+from coterie.tui.window import PAGE
 
 
 class OpenRoom:
@@ -71,9 +71,8 @@ class OpenRoom:
     async def _load(
         self, view: RoomTimeline, *, around: int | None = None, after: int | None = None
     ) -> None:
-        limit = FIRST_PAGE if around is None and after is None else PAGE
         request = GetPage(
-            view.room_id, limit, after=after, around=around, thread=view.thread or None
+            view.room_id, PAGE, after=after, around=around, thread=view.thread or None
         )
         with view.window.asking():
             view.window.load(await self._ask(request, Page))

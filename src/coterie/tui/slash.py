@@ -24,6 +24,7 @@ from coterie.errors import InvalidInput, LocalProtocolError
 from coterie.tui import words
 from coterie.tui.dialogs import Confirm, Pick, Picker, Reader
 from coterie.tui.message_actions import act, delete, opened, picked, react
+from coterie.tui.navigating import search
 from coterie.tui.trust import show_members, verify
 from coterie.ui.clean import clean_line
 
@@ -65,7 +66,7 @@ async def run_command(  # noqa: PLR0912, PLR0915  # one case a command
         case (("reply" | "edit" | "delete" | "react" | "thread" | "unread"), _):
             await _with_message(screen, command, arguments)
         case "search", (query,):
-            await screen.search(query)
+            await search(screen, query)
         case "retry", ():
             await session.retry()
         case "discard", ():

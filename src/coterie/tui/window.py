@@ -7,10 +7,7 @@ from contextlib import contextmanager
 from coterie.client.api import Message, Page
 
 MOST = 1_000  # messages: a few hundred screens to scroll at once, and a few MB
-PAGE = 200  # messages: a few screens, fetched and drawn in a moment
-FIRST_PAGE = (
-    100  # messages: more than a tall screen, and no more, since who opens a room waits for it
-)
+PAGE = 100  # messages: more than a tall screen, and fetched and drawn between two of its frames
 
 
 class Window:
