@@ -2,16 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from coterie import content
 from coterie.client.api import SendText
 from coterie.client.attention import Attention
-from coterie.client.intent import Say
+from coterie.client.intent import Change, Outgoing, Say
 from coterie.client.recording import Changed
 from coterie.client.timeline import ref_of
+from coterie.client.unsent import Outbox
 from coterie.content import Delete, Edit, Reaction, Ref, Text
 from coterie.errors import InvalidInput
 from coterie.wire import frames as f
@@ -207,3 +210,43 @@ async def test_what_a_person_sets_of_a_room_is_kept_and_told(tmp_path: Path) -> 
         assert (view.has_draft, view.attention) == (True, Attention.NOTHING)
         assert view.reading.read_to == rooms._store.newest(room)
         assert rooms._store.draft(room) == "begun"
+
+
+# --- decoded once ------------------------------------------------------------------------------
+
+
+def waiting(number: int) -> Outgoing:
+    """A post of some kind."""
+    target = Ref(bytes(16), number.to_bytes(16))
+    said = (Text(str(number), 1), Edit(target, "better", 2), Reaction(target, "👍", 3))[number % 3]
+    return Outgoing(number.to_bytes(16), Say(content.encode(said)))
+
+
+def test_a_post_is_decoded_once_however_often_its_outbox_is_another() -> None:
+    """With 1,000 posts in the outbox, one more took twice as long as it does."""
+    outbox = tuple(waiting(number) for number in range(9))
+    known = Outbox()
+    before = known.pending((), outbox)
+    after = known.pending((), (*outbox[1:4], Outgoing(b"heals", Change()), *outbox[4:], waiting(9)))
+    assert all(one is other for one, other in zip(after[:-1], before[1:], strict=True))
+    assert len(after) == 9
+
+
+def test_what_is_known_of_an_outbox_is_what_there_is_after_any_steps() -> None:
+    chance, known = Random(1), Outbox()  # noqa: S311
+    outbox: tuple[Outgoing, ...] = ()
+    for number in range(300):
+        place = chance.randrange(len(outbox) + 1)
+        match chance.randrange(4):
+            case 0:
+                outbox = outbox[1:]
+            case 1:
+                outbox = outbox[:place] + outbox[place + 1 :]
+            case 2 if place < len(outbox):
+                sealed = replace(outbox[place], message_id=number.to_bytes(16))
+                outbox = (*outbox[:place], sealed, *outbox[place + 1 :])
+            case _:
+                outbox = (*outbox, waiting(number), waiting(1_000 + number))
+        fresh = Outbox()
+        assert known.pending((), outbox) == fresh.pending((), outbox)
+        assert known.changing(outbox) == fresh.changing(outbox)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from coterie import content
-from coterie.client import direct, outbox, room_state, unsent
+from coterie.client import direct, outbox, room_state
 from coterie.client import log as logs
 from coterie.client.account import new_leaf
 from coterie.client.device import Enrolled
@@ -32,7 +32,7 @@ from coterie.client.room_policy import (
 from coterie.client.room_state import RoomState
 from coterie.client.store import Store
 from coterie.client.tickets import Ticket, Tickets
-from coterie.client.unsent import Pending
+from coterie.client.unsent import Outbox, Pending
 from coterie.client.viewed import Viewed, not_sent
 from coterie.errors import CoterieError, InvalidInput, RuleViolation, Unavailable
 from coterie.logs import get_logger, short
@@ -66,6 +66,7 @@ class Rooms(Viewed):
         self._room_ids: dict[bytes, bytes] = {}
         self._tickets = Tickets()
         self._told: set[tuple[bytes, Event]] = set()  # by ``tell_once``
+        self._unsent: dict[bytes, Outbox] = {}  # of rooms
         self._strangers: dict[bytes, tuple[tuple[int, int], list[str]]] = {}
         self.on_step: Callable[[], object] = lambda: None
         self.on_change: Callable[[bytes], object] = lambda group_id: None  # there is more to post
@@ -296,11 +297,12 @@ class Rooms(Viewed):
 
     def pending(self, room_id: bytes) -> list[Pending]:
         """What people said there that is in no log yet, oldest first."""
+        unsent = self._unsent.setdefault(room_id, Outbox())
         return unsent.pending(self._store.failed(room_id), self._outbox(room_id))
 
     def changing(self, room_id: bytes) -> frozenset[content.Ref]:
         """The messages that something in the outbox will change."""
-        return unsent.changing(self._outbox(room_id))
+        return self._unsent.setdefault(room_id, Outbox()).changing(self._outbox(room_id))
 
     def resend(self, room_id: bytes, ticket: bytes) -> Ticket:
         """What failed is posted anew. Raises InvalidInput where nothing did, or the outbox is full."""

@@ -1,6 +1,6 @@
 """What a person said that is in no log yet: it waits in the outbox, or was refused for good and is kept as failed."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coterie import content
@@ -20,25 +20,45 @@ class Pending:
     failed_ms: int | None = None  # our clock
 
 
-def pending(failed: Iterable[Failed], outbox: Iterable[Outgoing]) -> list[Pending]:
-    """All of a room, oldest first: what waits was said after what failed."""
-    return [
-        *(
-            Pending(post.ticket, content.decode(post.content), b"", post.reason, post.failed_ms)
-            for post in failed
-        ),
-        *(
-            Pending(out.ticket, content.decode(out.intent.content), out.message_id)
+class Outbox:
+    """The posts of one room's outbox, each decoded once: with each step it is another tuple, of mostly the same."""
+
+    def __init__(self) -> None:
+        self._outbox: tuple[Outgoing, ...] = ()
+        self._posts: list[Pending] = []
+        self._changing: frozenset[Ref] = frozenset()
+
+    def pending(self, failed: Sequence[Failed], outbox: tuple[Outgoing, ...]) -> list[Pending]:
+        """All of the room, oldest first: what waits was said after what failed."""
+        self._look(outbox)
+        return [
+            *(
+                Pending(post.ticket, content.decode(post.content), b"", post.reason, post.failed_ms)
+                for post in failed
+            ),
+            *self._posts,
+        ]
+
+    def changing(self, outbox: tuple[Outgoing, ...]) -> frozenset[Ref]:
+        """The messages to which something waits that will change them."""
+        self._look(outbox)
+        return self._changing
+
+    def _look(self, outbox: tuple[Outgoing, ...]) -> None:
+        if outbox is self._outbox:
+            return
+        said = [out for out in self._outbox if isinstance(out.intent, Say)]
+        # By identity: what is in a tuple that we hold is in no other's place.
+        known = {id(out): post for out, post in zip(said, self._posts, strict=True)}
+        self._posts = [
+            known.get(id(out))
+            or Pending(out.ticket, content.decode(intent.content), out.message_id)
             for out in outbox
-            if isinstance(out.intent, Say)
-        ),
-    ]
-
-
-def changing(outbox: Iterable[Outgoing]) -> frozenset[Ref]:
-    """The messages to which something waits that will change them."""
-    return frozenset(
-        post.content.target
-        for post in pending((), outbox)
-        if isinstance(post.content, Edit | Delete | Reaction)
-    )
+            if isinstance(intent := out.intent, Say)
+        ]
+        self._outbox = outbox
+        self._changing = frozenset(
+            post.content.target
+            for post in self._posts
+            if isinstance(post.content, Edit | Delete | Reaction)
+        )
