@@ -83,11 +83,16 @@ def test_kind_of_a_newer_version_is_a_row_that_keeps_it_whole() -> None:
     assert kept.rows[2].unknown == Unknown("poll", b"?")
 
 
-def test_second_message_under_a_reference_is_shown_and_never_found() -> None:
-    kept = room()
-    kept.take(ALICE, Text("again", 2), ref(1))
-    kept.take(ALICE, Edit(ref(1), "better", 3), ref(2))
-    assert [row.text for row in kept.rows.values()] == ["better", "again"]
+@pytest.mark.parametrize("again", [Text("again", 2), Unknown("poll", b"?")])
+def test_second_message_under_a_reference_is_not_shown_for_nobody_could_delete_it(
+    again: Content,
+) -> None:
+    kept = room(admins=(BOBB,))
+    assert kept.take(ALICE, again, ref(1)) is None
+    assert kept.take(BOBB, Delete(ref(1), 3), ref(2, BOBB)) is not None
+    assert kept.take(ALICE, again, ref(1)) is None
+    (row,) = kept.rows.values()
+    assert row.is_deleted
 
 
 # --- edits ---------------------------------------------------------------------------------------
@@ -269,6 +274,7 @@ def test_whatever_is_said_a_message_is_changed_by_its_author_or_deleted(
         if row.is_deleted:
             assert (row.text, row.unknown, kept.reactions(row.ref)) == ("", None, [])
         assert row.thread != row.ref
+    assert len({row.ref for row in kept.rows.values()}) == len(kept.rows)
     pairs = [(r.target, r.author, r.emoji) for r in kept.reacted]
     assert len(set(pairs)) == len(pairs)
 

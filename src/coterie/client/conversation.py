@@ -112,7 +112,7 @@ class History(Protocol):
     """What is kept of one room."""
 
     def row(self, ref: Ref) -> Row | None:
-        """The first message under that reference, as it now is. A second one under it is shown, and never found."""
+        """The message under that reference, as it now is. There is one: ``take`` shows no second one."""
 
     def reactions(self, target: Ref) -> Sequence[Reacted]:
         """Those to a message, in the order in which they came."""
@@ -124,6 +124,10 @@ def take(arrived: Arrived, history: History, me: str) -> Change | None:
     ``me`` is this account's name, for ``Row.mentions_me``.
     """
     match arrived.content:
+        case Text() | Unknown() if history.row(arrived.ref):
+            # Its sender did not know that it was read here, and posted it again; or it is another one under that name,
+            # which nobody could delete, for who means it means the first.
+            return None
         case Text():
             return RowAdded(_text_row(arrived, arrived.content, history, me))
         case Unknown():

@@ -19,9 +19,9 @@ from coterie.content import encode
 from coterie.errors import CoterieError, InvalidInput
 from coterie.wire.limits import MESSAGE_ID_SIZE
 
-# Messages of a room's last group that are not shown again: what a device had sealed at once, of many devices, and in
-# direct messages all that one of the two says again.
-SHOWN_BEFORE = 1_000
+MAY_BE_SAID_AGAIN = (
+    1_000  # the newest messages of direct messages: of a bot that nobody answers there are many
+)
 
 
 class Moves:
@@ -104,7 +104,7 @@ class Moves:
 
     def _said_in(self, log: GroupLog) -> list[Row]:
         """The newest messages of a room."""
-        rows = self._store.timeline(self._rooms.room_id(log.group_id), SHOWN_BEFORE)
+        rows = self._store.timeline(self._rooms.room_id(log.group_id), MAY_BE_SAID_AGAIN)
         return [row.message for row in rows if not row.is_line]
 
     def _move(
@@ -136,7 +136,6 @@ class Moves:
             used()
             self._store.forget_log(old.group_id)
             self._store.decline(old.group_id)
-            self._store.remember_shown(room_id, SHOWN_BEFORE)
             for held in self._store.held_welcomes(room_id):
                 self._store.drop_held_welcome(held)
                 if held.group_id != new.group_id:

@@ -46,9 +46,7 @@ class Recorder:
         return {self._store.add_to_timeline(row)}
 
     def said(self, room_id: bytes, group_id: bytes, said: Said, now: float) -> set[int]:
-        """What it changes. Nothing where its sender did not know that it was read here, and posted it again."""
-        if self._store.was_shown(room_id, said.device, said.message_id):
-            return set()
+        """What it changes."""
         arrived = Arrived(
             Ref(said.device, said.message_id),
             Author(said.sender, said.account_key),

@@ -82,7 +82,7 @@ class RoomHistory:
     room_id: bytes
 
     def row(self, ref: Ref) -> Row | None:
-        """The first message under that reference, as it now is."""
+        """The message under that reference, as it now is."""
         found = self.store.row_of(self.room_id, ref)
         return found.message if found else None
 

@@ -77,9 +77,5 @@ SCHEMA = (
         number INTEGER PRIMARY KEY, room_id BLOB NOT NULL, account_key BLOB NOT NULL, group_id BLOB NOT NULL,
         welcome BLOB NOT NULL, is_by_admin INTEGER NOT NULL, UNIQUE (room_id, account_key)
     );
-    CREATE TABLE shown_before (
-        room_id BLOB NOT NULL, device BLOB NOT NULL, message_id BLOB NOT NULL,
-        PRIMARY KEY (room_id, device, message_id)
-    ) WITHOUT ROWID;
     """,
 )

@@ -64,22 +64,3 @@ class Successions(Rows):
             "DELETE FROM held_welcome WHERE room_id = ? AND account_key = ?",
             (held.room_id, held.account_key),
         )
-
-    def remember_shown(self, room_id: bytes, last: int) -> None:
-        """The newest ``last`` messages, which their senders may not know to have been read."""
-        self._db.execute("DELETE FROM shown_before WHERE room_id = ?", (room_id,))
-        self._db.execute(
-            "INSERT OR IGNORE INTO shown_before (room_id, device, message_id)"
-            " SELECT room_id, substr(ref, 1, 16), substr(ref, 17) FROM timeline"
-            " WHERE room_id = ? AND event = ''"
-            " ORDER BY number DESC LIMIT ?",
-            (room_id, last),
-        )
-
-    def was_shown(self, room_id: bytes, device: bytes, message_id: bytes) -> bool:
-        """Whether it is among those."""
-        row = self._one(
-            "SELECT 1 FROM shown_before WHERE room_id = ? AND device = ? AND message_id = ?",
-            (room_id, device, message_id),
-        )
-        return row is not None

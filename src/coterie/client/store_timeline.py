@@ -123,20 +123,20 @@ class Timeline(Rows):
     # --- single rows ---------------------------------------------------------------------------
 
     def number_of(self, room_id: bytes, ref: Ref) -> int | None:
-        """Of the first row under that reference."""
+        """Of the row under that reference."""
         found = self._one(
-            "SELECT min(number) FROM timeline WHERE room_id = ? AND ref = ?", (room_id, joined(ref))
+            "SELECT number FROM timeline WHERE room_id = ? AND ref = ?", (room_id, joined(ref))
         )
         return found[0] if found else None
 
     def row_of(self, room_id: bytes, ref: Ref) -> TimelineRow | None:
-        """The first row under that reference."""
+        """The row under that reference."""
         return self.rows_of(room_id, (ref,)).get(ref)
 
     def rows_of(self, room_id: bytes, refs: Collection[Ref]) -> dict[Ref, TimelineRow]:
-        """The first row under each of the references under which there is one."""
+        """Those under these references, as far as there are any."""
         found = self._timeline(
-            f"WHERE room_id = ? AND ref IN ({marks(len(refs))}) ORDER BY number DESC",
+            f"WHERE room_id = ? AND ref IN ({marks(len(refs))})",
             (room_id, *map(joined, refs)),
         )
         return {row.message.ref: row for row in found}

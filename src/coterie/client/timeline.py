@@ -60,14 +60,11 @@ class _Room:
         self._name = name
         self._changing = changing
         self._replies = store.thread_sizes(room_id, refs)
-        meant = {ref for ref in (*answered, *self._replies, *(changing & set(refs))) if ref}
-        self._shown = store.rows_of(room_id, meant)
+        self._shown = store.rows_of(room_id, {ref for ref in answered if ref})
 
     def message(self, row: TimelineRow, reactions: Iterable[Reacted]) -> Message:
         """The row with what belongs to it."""
         said = row.message
-        # Of two rows under one reference the first is meant, by whoever says something of it.
-        is_meant = said.ref in self._shown and self._shown[said.ref].number == row.number
         return Message(
             self._name,
             row.room_id.hex(),
@@ -82,13 +79,13 @@ class _Room:
             row.number,
             self.quote(said.reply_to),
             hex_of(said.thread) if said.thread else "",
-            self._replies.get(said.ref, 0) if is_meant else 0,
+            self._replies.get(said.ref, 0),
             said.is_action,
             said.mentions_me,
             "" if said.edited_ms is None else iso(said.edited_ms),
             said.deleted_by,
             _reactions(reactions),
-            "changing" if is_meant and said.ref in self._changing else "",
+            "changing" if said.ref in self._changing else "",
         )
 
     def quote(self, ref: Ref | None) -> Quote | None:
