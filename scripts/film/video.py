@@ -4,13 +4,25 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from types import MappingProxyType
 
 from scripts.film.screen import Film
 from scripts.film.svg import still
 
 INSTALL = {"rsvg-convert": "apt-get install librsvg2-bin", "ffmpeg": "apt-get install ffmpeg"}
-EVEN = "pad=ceil(iw/2)*2:ceil(ih/2)*2"  # H.264 halves the sides
-GIF = "split[a][b];[a]palettegen=max_colors=64[p];[b][p]paletteuse=dither=none"
+SETTINGS = MappingProxyType(
+    {
+        # H.264 halves the sides, and players want a steady rate
+        ".mp4": ("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,format=yuv420p", "-r", "20"),
+        # one picture for each frame of the film, and of it what has changed
+        ".gif": (
+            "-vf",
+            "format=rgb24,split[a][b];[a]palettegen=max_colors=64[p];[b][p]paletteuse=dither=none:diff_mode=rectangle",
+            "-fps_mode",
+            "vfr",
+        ),
+    }
+)
 
 
 class MissingTool(Exception):
@@ -43,9 +55,8 @@ def video(film: Film, *paths: Path) -> None:
         listed = folder / "frames"
         listed.write_text("\n".join(lines))
         for path in paths:
-            shown = GIF if path.suffix == ".gif" else f"{EVEN},format=yuv420p"
             frames = ("-f", "concat", "-safe", "0", "-i", str(listed))
-            _run("ffmpeg", "-v", "error", "-y", *frames, "-vf", shown, "-r", "20", str(path))
+            _run("ffmpeg", "-v", "error", "-y", *frames, *SETTINGS[path.suffix], str(path))
 
 
 def _run(*command: str, given: str | None = None) -> None:
