@@ -196,6 +196,33 @@ async def test_a_changed_key_that_is_taken_opens_its_rooms_on_the_screen(tmp_pat
         assert room.state == "open"
 
 
+@asynchronous
+async def test_who_came_to_be_known_otherwise_is_told_in_the_rooms_with_that_account(
+    tmp_path: Path,
+) -> None:
+    """Who was verified elsewhere kept the mark of one who was not, until the room was opened again."""
+    async with pair_in(tmp_path) as (_, alice, _bobb):
+        await alice.ask(api.CreateRoom("alone"))
+        async with watched(service_of(alice)) as screen:
+            before = {room.name: room.people for room in screen.rooms.values()}
+            number = await alice.ask(api.VerifyAccount("bobb"))
+            assert isinstance(number, api.SafetyNumber)
+            await asyncio.sleep(0)
+            assert {room.name: room.people for room in screen.rooms.values()} == before
+            await alice.ask(api.VerifyAccount("bobb", compared=True, number=number.number))
+            await asyncio.sleep(0)
+            compared = {room.name: room.people for room in screen.rooms.values()}
+            assert compared["ops"] != before["ops"]
+            assert compared["alone"] == before["alone"]
+            people = running_of(alice).people
+            known = people.known("bobb")
+            assert known is not None
+            people._save(replace(known, list_version=known.list_version + 1))  # a new device
+            await asyncio.sleep(0)
+            (ops,) = [room for room in screen.rooms.values() if room.name == "ops"]
+            assert ops.people not in (before["ops"], compared["ops"])
+
+
 # --- any history -------------------------------------------------------------------------------
 
 EMOJI = ("\U0001f44d", "\u2764\ufe0f")

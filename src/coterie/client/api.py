@@ -349,6 +349,9 @@ class Room(_Struct, frozen=True):
     newest: int = 0  # the number of its newest message
     read_to: int = 0  # the number of the last one that was seen
     has_draft: bool = False
+    # Another number once the key or the devices of somebody in it are known otherwise: ``Members`` is to be asked
+    # anew, as in another epoch.
+    people: int = 0
 
 
 class Rooms(_Struct, frozen=True):

@@ -23,6 +23,7 @@ class Lot:
     rooms: set[bytes] = field(default_factory=set)  # shown otherwise in the list
     pending: set[bytes] = field(default_factory=set)  # whose outbox is another
     around: set[bytes] = field(default_factory=set)  # in which others are typing or present
+    are_people_new: bool = False  # somebody is known otherwise, who may be in any room
     is_connection_new: bool = False
     notices: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_NOTICES))
 

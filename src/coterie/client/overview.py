@@ -18,6 +18,7 @@ class Overview:
         self._running = running
         self._rooms, self._people = running.rooms, running.people
         self._sizes: dict[bytes, tuple[int, int]] = {}  # of groups: in which epoch, and how many
+        self._changes: dict[bytes, tuple[tuple[int, int], int]] = {}  # of groups
 
     def rooms(self) -> tuple[api.Room, ...]:
         """All, by name."""
@@ -51,6 +52,7 @@ class Overview:
             newest=self._running.store.newest(state.room_id),
             read_to=view.reading.read_to,
             has_draft=view.has_draft,
+            people=self._change(log),
         )
 
     def _size(self, log: GroupLog) -> int:
@@ -61,6 +63,14 @@ class Overview:
             size = len(keys)
             self._sizes[log.group_id] = log.group.epoch, size
         return size
+
+    def _change(self, log: GroupLog) -> int:
+        """When somebody in it came to be known otherwise: looked for once after each such change."""
+        of = (log.group.epoch, self._people.version)
+        known = self._changes.get(log.group_id)
+        if known is None or known[0] != of:
+            known = self._changes[log.group_id] = (of, self._people.changed_in(log.group))
+        return known[1]
 
     def _reason(self, log: GroupLog) -> str:
         """Why nothing can be sent, or what the person is asked; mostly empty."""

@@ -4,6 +4,7 @@ Nothing here decides whether an entry of a log counts; it decides whom we send t
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from coterie import identity
 from coterie.client.device import Enrolled
@@ -15,6 +16,9 @@ from coterie.identity import ChangedKey, PinnedHow
 from coterie.mls import Group, KeyPackage, suite_of
 from coterie.wire.frames import DeviceKeyPackage, KeyPackages, SignedDocument
 from coterie.wire.signed import DeviceList, open_device_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class KeyChanged(CoterieError):
@@ -35,6 +39,8 @@ class People:
         self._store = store
         self._account = account
         self.version = 0  # another one after each change of what is held
+        self._changed: dict[str, int] = {}  # since the start: names, and the version in which
+        self.on_changed: Callable[[], object] = lambda: None
 
     def meet(self, group: Group, before: Group | None, by: str, now: float) -> list[str]:
         """Pins the accounts of a room; the names of those that come now with another key than the pinned one.
@@ -83,6 +89,12 @@ class People:
             and (known := self._store.account(name)) is not None
             and known.pin.account_key != key
         ]
+
+    def changed_in(self, group: Group) -> int:
+        """The version in which what is held of one of its accounts changed last; 0 for not since the start."""
+        if not self._changed:
+            return 0
+        return max(self._changed.get(name, 0) for name in _accounts(group))
 
     def believe(self, name: str, signed: SignedDocument, now: float) -> DeviceList:
         """The device list that the directory gave for ``name``, kept if it is the newest.
@@ -186,7 +198,9 @@ class People:
 
     def _save(self, known: KnownAccount) -> None:
         self.version += 1  # also where the transaction then fails: to look again does no harm
+        self._changed[known.pin.name] = self.version
         self._store.save_account(known)
+        self.on_changed()
 
     def _known(self, name: str) -> KnownAccount:
         known = self._store.account(name)

@@ -37,6 +37,7 @@ class Service:
         self._readers = Readers()
         self._end = running.store.timeline_end()  # the number of the newest row
         running.rooms.on_changed = self._changed
+        running.people.on_changed = self._changed_people
         running.whispering.on_around = self._changed_around
         running.on_connection = self._changed_connection
         running.on_notice = self._notice
@@ -181,6 +182,10 @@ class Service:
         for row in self._running.store.rows(new):
             if not row.is_line:
                 whispering.said(room_id, row.message.author.name)
+
+    def _changed_people(self) -> None:
+        for news in self._readers:
+            news.add().are_people_new = True
 
     def _changed_around(self, room_id: bytes) -> None:
         for news in self._readers:

@@ -3,7 +3,6 @@
 from coterie.client import api
 from coterie.client.finding import check_name
 from coterie.client.happening import Event
-from coterie.client.recording import Changed
 from coterie.client.room_policy import direct_room_id
 from coterie.client.running import Running
 from coterie.errors import InvalidInput
@@ -58,4 +57,3 @@ class Trusting:
     def _wake_rooms(self) -> None:
         for group_id in self._rooms:
             self._rooms.on_change(group_id)
-            self._rooms.on_changed(Changed(self._rooms.room_id(group_id)))

@@ -30,13 +30,16 @@ class Watcher:
             lot = await self._news.wait()
 
     def _everything(self) -> Lot:
-        room_ids = {self._rooms.room_id(group_id) for group_id in self._rooms.shown()}
+        room_ids = self._all()
         return Lot(
             rooms=room_ids,
             pending={room_id for room_id in room_ids if self._rooms.pending(room_id)},
             around={room_id for room_id in room_ids if self._around(room_id)},
             is_connection_new=True,
         )
+
+    def _all(self) -> set[bytes]:
+        return {self._rooms.room_id(group_id) for group_id in self._rooms.shown()}
 
     def _around(self, room_id: bytes) -> bool:
         around = self._running.whispering.around(room_id)
@@ -48,7 +51,7 @@ class Watcher:
         if lot.is_connection_new and connection != self._connection:
             self._connection = connection
             yield connection
-        for room_id in sorted(lot.rooms):
+        for room_id in sorted(self._all() if lot.are_people_new else lot.rooms):
             yield from self._room(room_id)
         if lot.has_missed:
             yield api.Missed()
