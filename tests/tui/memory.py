@@ -107,6 +107,10 @@ class Memory:
                     if one.state == "sending":
                         self.say(one.text, "alice", self.rooms[room_id])
 
+    def notice(self, text: str) -> None:
+        """A sentence for people."""
+        self._tell(api.Notice(text))
+
     def miss(self) -> None:
         """More happens than a watcher can be told."""
         self._tell(api.Missed())

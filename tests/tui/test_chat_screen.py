@@ -322,6 +322,20 @@ async def test_who_has_no_room_yet_sees_the_first_one_when_it_comes() -> None:
 
 
 @asynchronous
+async def test_a_notice_stands_above_the_composer_until_it_is_over_or_taken_away() -> None:
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        backend.notice("an invitation does not open")
+        await seen.until_shown("an invitation does not open")
+        await seen.press("escape")
+        await seen.until_gone("an invitation")
+        backend.notice("the connection was dropped: nonsense")
+        await seen.until_shown("the connection was dropped")
+        backend.notice("connected again")
+        await seen.until_gone("the connection was dropped")
+
+
+@asynchronous
 async def test_whatever_was_missed_is_asked_for_anew() -> None:
     backend = Memory()
     first = backend.say("one")

@@ -95,9 +95,17 @@ def talk(stage: Stage, terminals: Terminals) -> Terminals:
 def test_two_people_talk_and_quit(stage: Stage, talk: Terminals) -> None:
     talk.type("alice", "shipping **today**", "C-j", "see README", "Enter")
     talk.until_shown("bobb", "alice ! unverified", "  shipping today", "  see README")
+    talk.type("bobb", "BTab", "r")
+    talk.until_shown("bobb", "replying to alice: shipping **today**")
+    talk.type("bobb", "at noon?", "Enter")
+    talk.until_shown("alice", "↪ alice: shipping **today** see README", "  at noon?")
+    talk.type("alice", "/react :tada:", "Enter", "Up")
+    talk.until_shown("alice", "editing: shipping", "[🎉 1]")
+    talk.type("alice", "!", "Enter")
+    talk.until_shown("bobb", "see README!  (edited)", "🎉 1")
     talk.type("alice", "C-q")
     talk.until_shown("alice", "ended with 0")
-    assert stage.people["alice"].reads("ops") == ["shipping **today**\nsee README"]
+    assert stage.people["alice"].reads("ops") == ["shipping **today**\nsee README!", "at noon?"]
 
 
 @pytest.mark.slow
@@ -107,7 +115,7 @@ def test_what_is_typed_while_the_server_is_away_arrives_when_it_is_back(
     stage.listen = stage.server.listen
     stage.server.stop().check()
     talk.type("bobb", "while it is away", "Enter")
-    talk.until_shown("bobb", "bobb …", "while it is away")
+    talk.until_shown("bobb", "bobb … waiting", "while it is away")
     stage.start_server()
     talk.until_shown("alice", "bobb ! unverified", "while it is away")
     talk.until_shown("bobb", "connected")

@@ -86,6 +86,7 @@ class ChatKeys(Screen[None]):
     def action_back(self) -> None:
         """Out of what is innermost: a selection, what the composer is for, a thread; else the line of what is new."""
         chat = self._chat
+        chat.session.notice = ""
         chat.tell("")
         if chat.timeline.selected:
             chat.end_select()

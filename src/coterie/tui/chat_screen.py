@@ -165,6 +165,8 @@ class ChatScreen(ChatKeys):
             text = words.select_hint()
         if not text and (found := self.composer.completion):
             text = "Tab: " + "  ".join(choice.inserted for choice in found.choices)
+        if not text and self.session.notice != self.session.connection.text:  # the footer has it
+            text = self.session.notice
         self._put("notice", clean_line(text))
 
     def _look_at(self) -> None:
@@ -294,7 +296,7 @@ class ChatScreen(ChatKeys):
         """Letters are keys for that message then, as the timeline has the focus."""
         self.timeline.select(number)
         self.timeline.can_focus = True
-        self.timeline.focus()
+        self.set_focus(self.timeline)  # at once: the next key may be here already
         self._show_lines()
 
     def end_select(self) -> None:
@@ -302,7 +304,7 @@ class ChatScreen(ChatKeys):
         if self.timeline.selected:
             self.timeline.select(0)
             self.timeline.can_focus = False
-            self.composer.focus()
+            self.set_focus(self.composer)
             self._show_lines()
 
     def action_select(self) -> None:
@@ -345,7 +347,7 @@ class ChatScreen(ChatKeys):
     def begin(self, work: Work, *, says_nothing: bool = False) -> None:
         """What goes wrong is said in place of what was said before; which goes, where the person asked for this."""
         if not says_nothing:
-            self._told = ""
+            self._told = self.session.notice = ""
         self.run_worker(self._telling(work))
 
     async def _telling(self, work: Work) -> None:

@@ -84,7 +84,8 @@ class OpenRoom:
         """The page before or behind what is loaded, if there is one."""
         view = self.view
         window = view.window
-        if self._is_paging or not (window.has_older if is_older else window.has_newer):
+        has_more = window.has_older if is_older else window.has_newer
+        if self._is_paging or not has_more or not window.messages:
             return
         thread = view.thread or None
         before = window.messages[0].number if is_older else None

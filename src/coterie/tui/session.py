@@ -37,6 +37,7 @@ from coterie.tui.open_room import OpenRoom
 from coterie.tui.window import PAGE
 
 CONNECTING = Connection("connecting", "connecting…")
+OVER = ("connected again",)  # notices that what was told before is over
 SAY_TYPING_EVERY_S = 2.0  # the client says it more rarely; this spares it the keys between
 Work = Coroutine[Any, Any, None]
 
@@ -57,7 +58,7 @@ class Session:
         self.ask = Asking(backend)
         self.account = ""
         self.connection = CONNECTING
-        self.notice = ""  # the last one about the connection
+        self.notice = ""  # the last one, until it is over
         self.rooms: dict[str, Room] = {}
         self.is_listed = False  # whether these are all, and not only those that are known yet
         self.members: tuple[Member, ...] = ()  # of the open room
@@ -173,7 +174,7 @@ class Session:
                 self.connection = result
                 self._spawn_opening()
             case Notice(text):
-                self.notice = text
+                self.notice = "" if text in OVER else text
             case _:
                 assert_never(result)
 
