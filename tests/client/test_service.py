@@ -69,6 +69,29 @@ async def test_a_room_is_found_by_its_name_and_by_the_beginning_of_its_id(tmp_pa
 
 
 @asynchronous
+async def test_no_rooms_name_stands_for_another_room(tmp_path: Path) -> None:
+    """Its admins choose it: a screen names rooms by their ids, and the id of direct messages anybody can compute."""
+    async with house_in(tmp_path) as house:
+        alice = house.person("alice")
+        async with alice.online():
+            made = await alice.create()
+            await alice.create(room=made.room_id)
+            await alice.create(room=made.room_id[:8])
+            await alice.create(room="@bobb")
+            await alice.create(room="#ops")
+            await alice.create(room="f" * 64)
+            await alice.say("among us", made.room_id)
+            assert await alice.texts("#ops") == ["among us"]
+            error = await fails(alice, api.ListMembers(made.room_id[:8]))
+            assert made.room_id in str(error)
+            for ref in ("@bobb", "f" * 64, "@", "#"):
+                error = await fails(alice, api.ListMembers(ref))
+                assert str(error) == f"there is no room {ref}"
+            for ref in ("#@bobb", "##ops"):
+                assert isinstance(await alice.ask(api.ListMembers(ref)), api.Members)
+
+
+@asynchronous
 async def test_a_room_that_one_left_does_not_hide_one_of_the_same_name(tmp_path: Path) -> None:
     async with house_in(tmp_path) as house:
         alice = house.person("alice")

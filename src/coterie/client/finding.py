@@ -1,4 +1,9 @@
-"""What a request names: a room by its name or id, an account by its name, a message by its reference."""
+"""What a request names: a room by its name or id, an account by its name, a message by its reference.
+
+A room's name is its admins' to choose, who may be nobody's friends: none may stand for another room.
+"""
+
+import re
 
 from coterie.client import direct
 from coterie.client.log import Halt, state
@@ -9,6 +14,9 @@ from coterie.wire import names
 from coterie.wire.limits import DEVICE_ID_SIZE, MESSAGE_ID_SIZE
 
 CATCH_UP_S = 10.0  # what a reader waits at most for what the server has
+SHOWN_DIGITS = 8  # of a room's id, where there is little room
+
+_WHOLE_ID = re.compile("[0-9a-f]{32}|[0-9a-f]{64}")  # of a room, or of direct messages
 
 
 class Finding:
@@ -20,8 +28,8 @@ class Finding:
     async def room(self, ref: str) -> bytes:
         """The group of a room by its name or the beginning of its id; direct messages have the other's name.
 
-        With # it is the name of a room, with @ that of an account. One that is not known here may be an invitation
-        that was not read yet. Raises InvalidInput.
+        With # it is the name of a room, with @ that of an account. A whole id is never a name. One that is not known
+        here may be an invitation that was not read yet. Raises InvalidInput.
         """
         found = self._only_or_none(ref)
         if found is None:
@@ -33,24 +41,31 @@ class Finding:
 
     def rooms_called(self, ref: str) -> list[bytes]:
         """The groups of all rooms that are called so; of those of a name, the ones that one is in."""
-        shown = self._rooms.shown()
+        shown, wanted = self._rooms.shown(), ref.removeprefix("#")
+        by_id = [g for g in shown if wanted and self._rooms.room_id(g).hex().startswith(wanted)]
+        if _WHOLE_ID.fullmatch(wanted):
+            return [g for g in by_id if self._rooms.room_id(g).hex() == wanted]
         named = [group_id for group_id in shown if self._is_called(group_id, ref)]
-        open_ones = [g for g in named if self._rooms.log(g).halt is not Halt.REMOVED]
-        by_id = (g for g in shown if self._rooms.room_id(g).hex().startswith(ref.removeprefix("#")))
-        return open_ones or named or list(by_id)
+        named = [g for g in named if self._rooms.log(g).halt is not Halt.REMOVED] or named
+        if len(wanted) >= SHOWN_DIGITS:  # a room may be called by what another's id begins with
+            return named + [g for g in by_id if g not in named]
+        return named or by_id
 
     def _is_called(self, group_id: bytes, ref: str) -> bool:
         log = self._rooms.log(group_id)
         partner = direct.partner(log)
-        return ref in (
-            (partner, f"@{partner}") if partner else (state(log).name, f"#{state(log).name}")
-        )
+        if ref[:1] in ("@", "#"):  # a room may be called @bobb too, and is #@bobb
+            return (ref[0] == "@") == bool(partner) and ref[1:] == (partner or state(log).name)
+        return ref == (partner or state(log).name)
 
     def _only_or_none(self, ref: str) -> bytes | None:
         found = self.rooms_called(ref)
         if len(found) > 1:
-            ids = ", ".join(self._rooms.room_id(g).hex()[:8] for g in found)
-            raise InvalidInput(f"several rooms are called {ref}: {ids}", hint="name it by its id")
+            ids = [self._rooms.room_id(g).hex() for g in found]
+            if not any(room_id.startswith(ref) for room_id in ids):
+                ids = [room_id[:SHOWN_DIGITS] for room_id in ids]
+            told = f"several rooms are called {ref}: {', '.join(ids)}"
+            raise InvalidInput(told, hint="name it by its id")
         return found[0] if found else None
 
 
