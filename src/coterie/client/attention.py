@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-from coterie.client.reading import Reading
+from typing import Protocol
 
 
 class Attention(StrEnum):
@@ -14,12 +13,24 @@ class Attention(StrEnum):
     NOTHING = "nothing"
 
 
+class Counts(Protocol):
+    """What is new in a room: a ``Reading``, or a room as screens are told of it, which load no more for it."""
+
+    @property
+    def unread(self) -> int:
+        """Messages."""
+
+    @property
+    def mentions(self) -> int:
+        """Those of them that address this person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A room in the list."""
 
     name: str
-    reading: Reading
+    reading: Counts
     newest: int  # the number of its newest row: those of a client's whole history are in one order
     attention: Attention = Attention.ALL
     is_direct: bool = False  # with one person: all that is said is said to us

@@ -29,7 +29,6 @@ from coterie.client.api import (
     Watch,
 )
 from coterie.client.attention import Attention, Standing, in_order
-from coterie.client.reading import Reading
 from coterie.errors import InvalidInput, Unavailable
 from coterie.tui.asking import Asking
 from coterie.tui.drafts import Drafts
@@ -315,9 +314,8 @@ class Session:
 
 
 def _standing(room: Room) -> Standing:
-    reading = Reading(room.read_to, room.unread, room.mentions)
     attention = Attention(room.attention)
-    return Standing(room.name, reading, room.newest, attention, is_direct=bool(room.direct))
+    return Standing(room.name, room, room.newest, attention, is_direct=bool(room.direct))
 
 
 def _is_otherwise(before: Room, after: Room) -> bool:
