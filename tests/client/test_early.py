@@ -1,5 +1,6 @@
 """A screen's first requests are answered before the client is loaded, from what was shown last."""
 
+import asyncio
 import subprocess
 import sys
 from contextlib import aclosing
@@ -9,11 +10,12 @@ import pytest
 
 from coterie.client import api
 from coterie.client.backend import open_backend
-from coterie.client.early import open_early
+from coterie.client.early import Early, open_early
+from coterie.client.glance import Glances
 from coterie.client.local import Remote
 from coterie.client.profile import Profile
 from coterie.client.seams import Seams
-from coterie.errors import InvalidInput
+from coterie.errors import InvalidInput, StorageError, Unavailable
 from tests.asynchronous import asynchronous
 from tests.client.house import House, house_in
 
@@ -190,6 +192,40 @@ async def test_others_are_served_once_it_is_loaded(tmp_path: Path) -> None:
             async with open_backend(folder, seams=house.seams) as guest:
                 assert isinstance(guest, Remote)
                 assert await names(guest) == ["ops"]
+
+
+class Full(Glances):
+    """On a disk that is full."""
+
+    def save_glance(self, status: api.Status) -> None:
+        raise StorageError("the disk is full")
+
+
+@asynchronous
+async def test_a_disk_that_is_full_does_not_end_what_is_open(tmp_path: Path) -> None:
+    """The service was closed under the screen when what is shown could not be kept."""
+    async with house_in(tmp_path) as house:
+        folder = house.person("alice").make_profile(tmp_path / "a")
+        async with open_early(folder, Loading(house)) as backend:
+            assert isinstance(backend, Early)
+            backend._glances = Full(backend._database)
+            await backend.call(api.CreateRoom("ops"))
+        async with open_early(folder, Loading(house)) as backend:
+            assert await names(backend) == ["ops"]
+
+
+@asynchronous
+async def test_who_waits_while_all_is_closed_is_told_so(tmp_path: Path) -> None:
+    async with house_in(tmp_path) as house:
+        folder = house.person("alice").make_profile(tmp_path / "a")
+        await shown_once(folder, house)
+        loading = Loading(house)
+        async with open_early(folder, loading) as backend:
+            waiting = asyncio.create_task(backend.call(api.ListMembers("ops")))
+            await asyncio.sleep(0)  # it has asked
+        with pytest.raises(Unavailable, match="was closed"):
+            await waiting
+        assert not loading.has_begun
 
 
 @asynchronous

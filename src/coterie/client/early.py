@@ -18,6 +18,7 @@ from coterie.client.profile import Passphrase, Profile, ProfileInUse
 from coterie.client.store_said import SaidStore
 from coterie.client.store_schema import APPLICATION_ID, SCHEMA
 from coterie.client.timeline import messages
+from coterie.errors import StorageError, Unavailable
 
 if TYPE_CHECKING:
     from coterie.client.seams import Seams
@@ -83,6 +84,8 @@ class Early:
         if self._seen is not None:
             await self._over_within(DRAWING_S)
         if self._is_over.is_set():
+            self._problem = Unavailable("the profile was closed before it was loaded")
+            self._is_ready.set()
             return
         async with AsyncExitStack() as opened:
             try:
@@ -169,7 +172,7 @@ class Early:
         await self._is_ready.wait()
         if self._service is None:
             assert self._problem is not None  # noqa: S101  # one of them is there
-            raise self._problem
+            raise self._problem.with_traceback(None)  # of this request alone
         return self._service
 
     async def _keep_glances(self, service: api.Backend) -> None:
@@ -180,7 +183,15 @@ class Early:
             self._has_changed.clear()
             status = await service.call(api.GetStatus(catch_up=False))
             if isinstance(status, api.Status):
-                self._glances.save_glance(status)
+                self._keep(status)
+
+    def _keep(self, status: api.Status) -> None:
+        try:
+            self._glances.save_glance(status)
+        except StorageError as error:  # a full disk: people go on, and the next start takes longer
+            from coterie.logs import get_logger  # noqa: PLC0415
+
+            get_logger().warning("glance-not-kept", error=str(error))
 
     async def _over_within(self, delay_s: float) -> None:
         with suppress(TimeoutError):
