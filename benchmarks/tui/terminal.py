@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 DEADLINE_S = 60.0
+CALM_S = 0.05
 COLUMNS, LINES = 100, 30
 READ_BYTES = 1 << 16
 _SIZE = struct.pack("HHHH", LINES, COLUMNS, 0, 0)
@@ -80,6 +81,11 @@ class Terminal:
             if select.select([self._master], [], [], left)[0]:
                 self.seen += self._read()
         return time.perf_counter()
+
+    def calm(self) -> None:
+        """Waits for as long as nobody types faster, until nothing more is written: it was drawn to its end."""
+        while select.select([self._master], [], [], CALM_S)[0]:
+            self._read()
 
     def resident_kb(self) -> int:
         """Of its memory, in kB."""
