@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.client.conversation import Author
+from coterie.client.conversation import Author, Row
 from coterie.client.happening import Event
+from coterie.client.news import MAX_ROWS, News
 from coterie.client.reading import Reading
+from coterie.client.store import TimelineRow
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
 from tests.client.kept import ALICE, BOBB, CAROL, Kept, ref
 from tests.client.sqlcipher import pages
@@ -240,3 +242,18 @@ def test_place_of_a_deleted_message_stays(stored: Stored) -> None:
     row = stored.rows[0]
     assert (row.number, row.message.author, row.message.text) == (number, ALICE, "")
     assert row.message.ref == Ref(ref(1).device, ref(1).message_id)
+
+
+def test_of_a_message_with_very_many_answers_no_more_are_named_than_a_reader_keeps(
+    stored: Stored,
+) -> None:
+    """Who edited a message that many had answered had every client look at all the answers each time."""
+    stored.take(ALICE, Text("root", 1), ref(1))
+    for number in range(2, MAX_ROWS + 20):
+        row = Row(ref(number), BOBB, 1, "yes", reply_to=ref(1))
+        stored.store.add_to_timeline(TimelineRow(0, ROOM, bytes(16), 1, "", 1, row))
+    changed = stored.take(ALICE, Edit(ref(1), "edited", 2), ref(5_000))
+    news = News()
+    news.add_rows(changed)
+    assert len(changed) <= MAX_ROWS + 2
+    assert news.take().has_missed

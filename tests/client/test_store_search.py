@@ -7,6 +7,7 @@ import pytest
 
 from coterie.client.happening import Event
 from coterie.client.search_query import parse
+from coterie.client.store import INDEXED_BYTES
 from coterie.content import Delete, Edit, Text, Unknown
 from tests.client.kept import ALICE, BOBB, ref
 from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store, plan, statements
@@ -126,3 +127,49 @@ def test_tidying_indexes_what_is_new(stored: Stored) -> None:
     with statements(stored.store) as asked:
         assert found(stored, "cafe") == [1]
     assert not [sql for sql in asked if "INSERT" in sql]
+
+
+def writes_to_the_index(asked: list[str]) -> bool:
+    return any("INSERT INTO word (rowid, words)" in sql for sql in asked)
+
+
+def test_edits_write_the_index_late_and_once(stored: Stored) -> None:
+    """A member who edited one long message without end kept everybody's client busy: a fifth of a second each time."""
+    store = stored.store
+    store.tidy()
+    with statements(store) as asked:
+        for edit in range(10):
+            stored.take(BOBB, Edit(ref(1, BOBB), f"zebra{edit}", 5), ref(20 + edit, BOBB))
+    assert not writes_to_the_index(asked)
+    assert len([sql for sql in asked if "'delete'" in sql]) == 1
+    with statements(store) as asked:
+        store.tidy()
+    assert writes_to_the_index(asked)
+    assert found(stored, "zebra8") == found(stored, "deployed") == []
+    assert found(stored, "zebra9") == [2]
+
+
+def test_edited_and_then_deleted_message_leaves_no_words(stored: Stored) -> None:
+    store = stored.store
+    store.tidy()
+    stored.take(BOBB, Edit(ref(1, BOBB), "zebra", 5), ref(20, BOBB))
+    stored.take(BOBB, Delete(ref(1, BOBB), 5), ref(21, BOBB))
+    store.tidy()
+    assert found(stored, "zebra") == found(stored, "deployed") == []
+    vocabulary = "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, word, instance)"
+    store._db.execute(vocabulary)
+    assert not list(store._db.execute("SELECT * FROM temp.vocabulary WHERE doc = 2"))
+
+
+def test_tidying_indexes_no_more_at_once_than_takes_a_moment(stored: Stored) -> None:
+    """A member who wrote many long messages would freeze everybody's screen for minutes."""
+    store = stored.store
+    store.tidy()
+    before = store._indexed_to()
+    for number in range(30, 35):
+        stored.take(ALICE, Text(f"long{number} ".ljust(INDEXED_BYTES // 2, "x"), 1), ref(number))
+    store.tidy()
+    assert store._indexed_to() == before + 2
+    store.tidy()
+    assert store._indexed_to() == before + 4
+    assert found(stored, "long34") == [before + 5]

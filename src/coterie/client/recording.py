@@ -17,6 +17,7 @@ from coterie.client.conversation import (
     take,
 )
 from coterie.client.happening import Line, Said
+from coterie.client.news import MAX_ROWS
 from coterie.client.store import Store, TimelineRow
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
 
@@ -110,7 +111,8 @@ class Recorder:
             case RowAdded(row):
                 answers: list[int] = []
             case RowEdited(_, row) | RowDeleted(_, row):
-                answers = self._store.answers_to(room_id, row.ref)
+                # Where there are more, a reader asks for its pages anew whatever else is here.
+                answers = self._store.answers_to(room_id, row.ref, MAX_ROWS + 1)
             case ReactionAdded() | ReactionRemoved():
                 return set()
             case _:

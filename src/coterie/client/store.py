@@ -19,6 +19,7 @@ from coterie.client.store_timeline import TimelinePage, TimelineRow
 from coterie.content import Ref
 
 INDEXED_AT_ONCE = 1_000  # rows: about 50 ms in which nothing else goes on
+INDEXED_BYTES = 100_000  # of their text, for the same time: a member may write 1,000 of 64 kB
 
 __all__ = [
     "APPLICATION_ID",
@@ -61,7 +62,7 @@ class Store(
 
     def tidy(self) -> None:
         """Deleted means deleted: empties the write-ahead log. Called every few seconds; new words are indexed then."""
-        self.index_words(INDEXED_AT_ONCE)
+        self.index_words(INDEXED_AT_ONCE, INDEXED_BYTES)
         self._db.truncate_wal()
 
     def get(self, key: str) -> bytes | None:

@@ -78,4 +78,7 @@ SCHEMA = (
         welcome BLOB NOT NULL, is_by_admin INTEGER NOT NULL, UNIQUE (room_id, account_key)
     );
     """,
+    """
+    CREATE TABLE reworded (number INTEGER PRIMARY KEY);
+    """,
 )

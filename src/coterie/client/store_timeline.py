@@ -10,6 +10,9 @@ from coterie.client.store_rows import Rows, marks
 from coterie.content import Ref, Unknown
 
 NEVER = 2**63 - 1  # above every number
+MOST_COUNTED = (
+    5_000  # messages of a thread: whoever writes more of them would have each page count them all
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Timeline(Rows):
     def change_row(self, number: int, change: RowEdited | RowDeleted) -> None:
         """The row is otherwise now: of what it was before nothing is left in the database once that is tidied."""
         before, after = change.before, change.after
-        is_indexed = before.unknown is None and number <= self._indexed_to()
+        is_indexed = before.unknown is None and self._is_indexed(number)
         if is_indexed:
             self._db.execute(
                 "INSERT INTO word (word, rowid, words) VALUES ('delete', ?, ?)",
@@ -93,28 +96,41 @@ class Timeline(Rows):
         )
         if isinstance(change, RowDeleted):
             self._db.execute("DELETE FROM reaction WHERE target = ?", (number,))
+            self._db.execute("DELETE FROM reworded WHERE number = ?", (number,))
         elif is_indexed:
-            self._db.execute("INSERT INTO word (rowid, words) VALUES (?, ?)", (number, after.text))
+            self._db.execute("INSERT INTO reworded (number) VALUES (?)", (number,))
 
-    def index_words(self, most: int) -> None:
-        """Has the search find the words of up to ``most`` rows that are new since the last time.
+    def index_words(self, most: int, most_bytes: int = NEVER) -> None:
+        """Has the search find the words of up to ``most`` rows that are new since the last time, or have others.
 
-        Not in the step that adds a row: to write an index for one message takes a quarter of that step.
+        No more of them than have ``most_bytes`` together, but one at least. Not in the step that adds or edits a row:
+        to write an index for one message takes a quarter of that step, for the longest a fifth of a second.
         """
         begin = self._indexed_to()
+        # Those with other words have the lower numbers.
         end = self._one(
-            "SELECT max(number) FROM (SELECT number FROM timeline WHERE number > ? ORDER BY number LIMIT ?)",
-            (begin, most),
+            "SELECT max(number) FROM (SELECT number, sum(size) OVER (ORDER BY number) - size AS lower FROM"
+            " (SELECT number, octet_length(text) AS size FROM reworded JOIN timeline USING (number)"
+            " UNION ALL SELECT number, octet_length(text) FROM timeline WHERE number > ? ORDER BY number LIMIT ?))"
+            " WHERE lower < ?",
+            (begin, most, most_bytes),
         )
         if end is None or end[0] is None:
             return
+        insert = (
+            "INSERT INTO word (rowid, words) SELECT number, text FROM timeline WHERE is_found AND"
+        )
         with self._db.transaction():
-            self._db.execute(
-                "INSERT INTO word (rowid, words) SELECT number, text FROM timeline"
-                " WHERE number > ? AND number <= ? AND is_found ORDER BY number",
-                (begin, end[0]),
-            )
-            self._db.execute("UPDATE indexed SET number = ?", (end[0],))
+            others = "number IN (SELECT number FROM reworded WHERE number <= ?)"
+            self._db.execute(f"{insert} {others}", end)
+            self._db.execute(f"{insert} number > ? AND number <= ? ORDER BY number", (begin, *end))
+            self._db.execute("DELETE FROM reworded WHERE number <= ?", end)
+            self._db.execute("UPDATE indexed SET number = max(number, ?)", end)
+
+    def _is_indexed(self, number: int) -> bool:
+        if number > self._indexed_to():
+            return False
+        return self._one("SELECT 1 FROM reworded WHERE number = ?", (number,)) is None
 
     def _indexed_to(self) -> int:
         row = self._one("SELECT number FROM indexed")
@@ -150,21 +166,28 @@ class Timeline(Rows):
         found = self.row_of(room_id, ref)
         return found.message.thread if found and found.message.thread else ref
 
-    def answers_to(self, room_id: bytes, ref: Ref) -> list[int]:
-        """The numbers of the rows that show what stands under that reference: its replies."""
+    def answers_to(self, room_id: bytes, ref: Ref, most: int) -> list[int]:
+        """The numbers of up to ``most`` rows that show what stands under that reference: its replies."""
         found = self._all(
-            "SELECT number FROM timeline WHERE room_id = ? AND reply_to = ?", (room_id, joined(ref))
+            "SELECT number FROM timeline WHERE room_id = ? AND reply_to = ? LIMIT ?",
+            (room_id, joined(ref), most),
         )
         return [number for (number,) in found]
 
     def thread_sizes(self, room_id: bytes, roots: Collection[Ref]) -> dict[Ref, int]:
-        """How many messages hang from each of them, deleted ones left out; those without any are missing."""
+        """How many messages hang from each of them, deleted ones left out; those without any are missing.
+
+        Of a thread that is longer than MOST_COUNTED, those among its first ones.
+        """
+        if not roots:
+            return {}
         found = self._all(
-            "SELECT thread, count(*) FROM timeline WHERE room_id = ? AND deleted_by = ''"  # noqa: S608  # likewise
-            f" AND thread IN ({marks(len(roots))}) GROUP BY thread",
-            (room_id, *map(joined, roots)),
+            f"WITH root (name) AS (VALUES {', '.join(['(?)'] * len(roots))}) SELECT name,"  # noqa: S608  # likewise
+            " (SELECT count(*) FILTER (WHERE deleted_by = '') FROM (SELECT deleted_by FROM timeline"
+            " WHERE room_id = ? AND thread = name ORDER BY number LIMIT ?)) FROM root",
+            (*map(joined, roots), room_id, MOST_COUNTED),
         )
-        return {parted(thread): size for thread, size in found}
+        return {parted(ref): size for ref, size in found if size}
 
     # --- pages ---------------------------------------------------------------------------------
 
