@@ -47,7 +47,7 @@ def main() -> int:
                 _stills(made, asked.stills / name)
             if asked.video:
                 video.video(made, asked.to / f"{name}.mp4", asked.to / f"{name}.gif")
-    except (NotShown, video.MissingTool) as error:
+    except (NotShown, video.MissingTool, OSError) as error:
         sys.stderr.write(f"film: error: {error}\n")
         return 1
     return 0

@@ -14,6 +14,9 @@ from scripts.film.palette import colour
 from scripts.film.screen import Film, Row, Run, Style
 
 CELL, LINE = 8.43, 17  # pixels of a cell at this size in the usual fonts, and of a row
+STEP = (
+    2 * LINE
+)  # from row to row of a strip: a letter may be taller than its own, and must not show in another
 FONT_SIZE = 14
 BASELINE = 13
 MARGIN = 10
@@ -55,16 +58,16 @@ def animated(film: Film) -> str:
     for y, strip in enumerate(strips):
         places = {row: n for n, row in enumerate(dict.fromkeys(strip))}
         shown = "".join(
-            f'<use href="#{names[row]}" y="{n * LINE}"/>'
+            f'<use href="#{names[row]}" y="{n * STEP}"/>'
             if row in names
-            else f'<g transform="translate(0,{n * LINE})">{_row(row, styles)}</g>'
+            else f'<g transform="translate(0,{n * STEP})">{_row(row, styles)}</g>'
             for row, n in places.items()
             if row
         )
         if len(places) > 1:
             rules.append(_keyframes(y, times, [places[row] for row in strip]))
             rules.append(
-                f".r{y}{{transform:translateY({-LINE * places[strip[-1]]}px);"
+                f".r{y}{{transform:translateY({-STEP * places[strip[-1]]}px);"
                 f"animation:r{y} {film.duration_s:.2f}s step-end infinite}}"
             )
             shown = f'<g class="r{y}">{shown}</g>'
@@ -83,7 +86,7 @@ def _keyframes(y: int, times: list[float], places: list[int]) -> str:
     for time, place in zip(times, places, strict=True):
         if place != before:
             share = 0.0 if before is None else 100 * time
-            steps.append(f"{share:.3f}%{{transform:translateY({-LINE * place}px)}}")
+            steps.append(f"{share:.3f}%{{transform:translateY({-STEP * place}px)}}")
         before = place
     return f"@keyframes r{y}{{{''.join(steps)}}}"
 
