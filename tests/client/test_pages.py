@@ -1,5 +1,6 @@
 """Messages by their numbers, and what a search finds, in parts that a frame can hold."""
 
+import asyncio
 import time
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,14 @@ from coterie.client import api
 from coterie.client.conversation import Author, Row
 from coterie.client.local import MAX_FRAME, Remote, serving
 from coterie.client.pages import MAX_SIZE, _Here
+from coterie.client.running import TIDY_AFTER_S
 from coterie.client.search_query import parse
-from coterie.client.store import TimelineRow
+from coterie.client.store import INDEXED_BYTES, TimelineRow
 from coterie.content import Ref
 from coterie.errors import InvalidInput
 from tests.asynchronous import asynchronous
 from tests.client.house import Person, error_of, house_in, pair_in, until
+from tests.fakes import FakeClock
 
 
 async def page_of(person: Person, request: api.GetPage) -> api.Page:
@@ -231,3 +234,47 @@ async def test_a_search_that_finds_the_longest_messages_fits_a_frame(tmp_path: P
             answer = await found(alice, api.Search("launch", limit=200))
             assert len(msgspec.msgpack.encode(answer)) < MAX_FRAME
             assert answer.has_more
+
+
+# --- what is new -------------------------------------------------------------------------------
+
+LONG = [f"needle{number} ".ljust(INDEXED_BYTES, "x") for number in range(6)]
+
+
+class Racing(FakeClock):
+    """Each look at it takes a second."""
+
+    def monotonic(self) -> float:
+        self._passed += 1.0
+        return self._passed
+
+
+@asynchronous
+async def test_a_search_of_much_that_is_new_leaves_others_their_turns(tmp_path: Path) -> None:
+    """Who searched after somebody had written many long messages saw a screen that stood still for minutes."""
+    async with pair_in(tmp_path) as (_, alice, _bobb):
+        keep(alice, *LONG)
+        searching = asyncio.create_task(found(alice, api.Search("needle*")))
+        turns = 0
+        while not searching.done():
+            await asyncio.sleep(0)
+            turns += 1
+        answer = await searching
+        assert (len(answer.hits), answer.is_complete) == (6, True)
+        assert turns >= 6
+
+
+@asynchronous
+async def test_a_search_that_could_not_look_through_all_says_so_until_it_can(
+    tmp_path: Path,
+) -> None:
+    async with pair_in(tmp_path) as (house, alice, _bobb):
+        keep(alice, *LONG)
+        assert alice.running is not None
+        alice.running.clock = Racing()
+        answer = await found(alice, api.Search("needle*"))
+        assert not answer.is_complete
+        assert 0 < len(answer.hits) < 6
+        await house.clock.advance(6 * TIDY_AFTER_S)
+        answer = await found(alice, api.Search("needle*"))
+        assert (len(answer.hits), answer.is_complete) == (6, True)

@@ -14,6 +14,7 @@ import pytest
 from coterie.client.reading import Reading
 from coterie.client.search_query import parse
 from coterie.client.store import Store
+from coterie.client.store_timeline import NEVER
 from coterie.content import Delete, Edit, Reaction, Text
 from tests.client.kept import ALICE, BOBB, CAROL, ref
 from tests.client.stored import ROOM, Stored, open_store
@@ -56,6 +57,7 @@ def check(store: Store) -> None:
     for row in rows:
         reactions = store.history(ROOM).reactions(row.message.ref)
         assert not (row.message.is_deleted and reactions)
+    store.index_words(NEVER)
     words = {word for row in rows for word in row.message.text.split()} | {"gone0", "gone1"}
     for word in words:
         found = [hit.number for hit in store.search(parse(f'"{word}"', UTC))]

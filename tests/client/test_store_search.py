@@ -8,6 +8,7 @@ import pytest
 from coterie.client.happening import Event
 from coterie.client.search_query import parse
 from coterie.client.store import INDEXED_BYTES
+from coterie.client.store_timeline import NEVER
 from coterie.content import Delete, Edit, Text, Unknown
 from tests.client.kept import ALICE, BOBB, ref
 from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store, plan, statements
@@ -30,6 +31,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
 
 def found(stored: Stored, typed: str, rooms: list[bytes] | None = None) -> list[int]:
     """Which of the three, newest first."""
+    stored.store.index_words(NEVER)
     return [row.number for row in stored.store.search(parse(typed, UTC), rooms)]
 
 
@@ -73,6 +75,7 @@ def test_search_is_of_the_rooms_that_are_given(stored: Stored) -> None:
 
 
 def test_search_goes_on_before_a_number(stored: Stored) -> None:
+    stored.store.index_words(NEVER)
     for typed in ("deploy", "from:alice from:bobb"):
         query = parse(typed, UTC)
         first = stored.store.search(query, limit=2)

@@ -499,6 +499,9 @@ class Found(_Struct, frozen=True):
 
     hits: tuple[Hit, ...]
     has_more: bool
+    is_complete: bool = (
+        True  # False: so much is new that not all was looked through; the rest follows when idle
+    )
 
 
 class Draft(_Struct, frozen=True):

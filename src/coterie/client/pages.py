@@ -1,5 +1,6 @@
 """Messages by their numbers, and those that a search finds: what lies in the store, in parts that a frame can hold."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
@@ -19,6 +20,7 @@ MAX_SIZE = 2 * 2**20  # bytes
 MAX_PENDING = (
     200  # messages of an outbox that are listed: the newest, which the person has just written
 )
+INDEX_S = 3.0  # what who searches waits for what is new: some 50,000 messages, or 20 of the longest
 EXCERPT = 160  # characters around what was found: two lines of a screen
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,19 +76,30 @@ class Pages:
         begin, _ = _within(shown, len(shown) - 1)
         return api.Pending(room_id.hex(), shown[begin:], len(waiting) - len(shown) + begin)
 
-    def search(self, request: api.Search) -> api.Found:
+    async def search(self, request: api.Search) -> api.Found:
         """What answers a query, newest first; nothing where it asks for nothing. Raises InvalidInput."""
         query = parse(request.query, _Here())
         if query.is_empty:
             return api.Found((), has_more=False)
         room_ids = self._room_ids(request, query)
+        is_complete = await self._index() if query.terms else True
         rows = self._store.search(query, room_ids, request.before, request.limit + 1)
         has_more = len(rows) > request.limit
         rows = rows[: request.limit]
         shown = self.messages(rows)
         _, end = _within(shown, 0)
         hits = (_hit(one, query) for one in shown[:end])
-        return api.Found(tuple(hits), has_more or end < len(shown))
+        return api.Found(tuple(hits), has_more or end < len(shown), is_complete)
+
+    async def _index(self) -> bool:
+        """Has the words of what is new found too, in turns with others; False where that would take too long."""
+        clock = self._running.clock
+        deadline = clock.monotonic() + INDEX_S
+        while self._store.index_some():
+            if clock.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(0)
+        return True
 
     def _room_ids(self, request: api.Search, query: Query) -> list[bytes] | None:
         """Those that are searched; None for all. Raises InvalidInput for a room that is not known."""

@@ -69,7 +69,7 @@ class Running:
         self.store, self.folder, self.key_custody, self.suite = store, folder, key_custody, suite
         self.account: Enrolled = found[0]
         self._seams = seams
-        self.now = seams.clock.now
+        self.clock, self.now = seams.clock, seams.clock.now
         self.people = People(store, self.account)
         self.rooms = Rooms(store, self.account, self.people, seams.clock.now, suite)
         self.rooms.on_step = self._stepped

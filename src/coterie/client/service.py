@@ -60,7 +60,7 @@ class Service:
             case api.OpenDirect(name):
                 return self._overview.room(await self._directs.open(name))
             case api.Search():
-                return self._pages.search(request)
+                return await self._pages.search(request)
             case api.VerifyAccount(name, compared, seen):
                 return await self._trusting.verify(name, compared=compared, seen=seen)
             case api.Acknowledge(room, name):

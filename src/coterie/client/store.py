@@ -62,8 +62,12 @@ class Store(
 
     def tidy(self) -> None:
         """Deleted means deleted: empties the write-ahead log. Called every few seconds; new words are indexed then."""
-        self.index_words(INDEXED_AT_ONCE, INDEXED_BYTES)
+        self.index_some()
         self._db.truncate_wal()
+
+    def index_some(self) -> bool:
+        """Has the search find more of what is new, for a moment. Whether there was something left to do."""
+        return self.index_words(INDEXED_AT_ONCE, INDEXED_BYTES)
 
     def get(self, key: str) -> bytes | None:
         """A single value of the profile."""

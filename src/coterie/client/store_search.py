@@ -22,12 +22,12 @@ class Searches(Timeline):
     ) -> list[TimelineRow]:
         """Up to ``limit`` messages for which all of ``query`` holds, newest first: those under number ``before``.
 
-        ``query.rooms`` is not looked at: ``room_ids`` says which they are, None all.
+        ``query.rooms`` is not looked at: ``room_ids`` says which they are, None all. Words are found where
+        ``index_words`` has been.
         """
         # From the newest on, by FTS5 where there are words. The rest is judged by an index that holds all of it, so
         # that what is passed over is never read: a word that everybody says, of a sender who never says it.
         if query.terms:
-            self.index_words(NEVER)
             source, place = (
                 "word CROSS JOIN timeline INDEXED BY timeline_facts ON number = word.rowid",
                 "word.rowid",

@@ -100,11 +100,12 @@ class Timeline(Rows):
         elif is_indexed:
             self._db.execute("INSERT INTO reworded (number) VALUES (?)", (number,))
 
-    def index_words(self, most: int, most_bytes: int = NEVER) -> None:
+    def index_words(self, most: int, most_bytes: int = NEVER) -> bool:
         """Has the search find the words of up to ``most`` rows that are new since the last time, or have others.
 
         No more of them than have ``most_bytes`` together, but one at least. Not in the step that adds or edits a row:
         to write an index for one message takes a quarter of that step, for the longest a fifth of a second.
+        Whether there was something left to do.
         """
         begin = self._indexed_to()
         # Those with other words have the lower numbers.
@@ -116,7 +117,7 @@ class Timeline(Rows):
             (begin, most, most_bytes),
         )
         if end is None or end[0] is None:
-            return
+            return False
         insert = (
             "INSERT INTO word (rowid, words) SELECT number, text FROM timeline WHERE is_found AND"
         )
@@ -126,6 +127,7 @@ class Timeline(Rows):
             self._db.execute(f"{insert} number > ? AND number <= ? ORDER BY number", (begin, *end))
             self._db.execute("DELETE FROM reworded WHERE number <= ?", end)
             self._db.execute("UPDATE indexed SET number = max(number, ?)", end)
+        return True
 
     def _is_indexed(self, number: int) -> bool:
         if number > self._indexed_to():
