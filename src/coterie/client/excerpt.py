@@ -42,22 +42,22 @@ def _found(text: str, query: Query, width: int) -> list[tuple[int, int]]:
         if (at := text.find(literal)) >= 0  # the first alone: an excerpt needs no more
     ]
     words = list(_WORD.finditer(text))
-    folded = _words(text)
     terms = [(_words(term.text), term.is_prefix) for term in query.terms]
     for place, word in enumerate(words):
         if found and word.start() > found[0][0] + width:
             break
+        first = _folded(word[0])
         for wanted, is_prefix in terms:
-            if _stands(wanted, is_prefix, folded, place):
+            if not wanted or not first.startswith(wanted[0]):  # mostly
+                continue
+            here = [_folded(one[0]) for one in words[place : place + len(wanted)]]
+            if _is_meant(wanted, is_prefix, here):
                 found.append((word.start(), words[place + len(wanted) - 1].end()))
     return _apart(sorted(found))
 
 
-def _stands(wanted: list[str], is_prefix: bool, folded: list[str], place: int) -> bool:
-    """Whether those words stand there."""
-    if not wanted or not folded[place].startswith(wanted[0]):  # mostly
-        return False
-    here = folded[place : place + len(wanted)]
+def _is_meant(wanted: list[str], is_prefix: bool, here: list[str]) -> bool:
+    """Whether those are the words."""
     if is_prefix and len(here) == len(wanted) and here[-1].startswith(wanted[-1]):
         here[-1] = wanted[-1]
     return here == wanted
