@@ -18,6 +18,7 @@ from coterie.client.seams import Seams
 from coterie.errors import InvalidInput, StorageError, Unavailable
 from tests.asynchronous import asynchronous
 from tests.client.house import House, house_in
+from tests.client.sqlcipher import PAGE_SIZE
 
 NOW = api.GetStatus(catch_up=False)
 
@@ -192,6 +193,34 @@ async def test_others_are_served_once_it_is_loaded(tmp_path: Path) -> None:
             async with open_backend(folder, seams=house.seams) as guest:
                 assert isinstance(guest, Remote)
                 assert await names(guest) == ["ops"]
+
+
+@asynchronous
+async def test_a_damaged_database_is_told_at_once_and_leaves_the_profile_free(
+    tmp_path: Path,
+) -> None:
+    async with house_in(tmp_path) as house:
+        folder = house.person("alice").make_profile(tmp_path / "a")
+        await shown_once(folder, house)
+        with Profile.open(folder) as profile:
+            database = profile.database_path
+        whole, told = database.read_bytes(), []
+        for place in range(0, len(whole), PAGE_SIZE):
+            damaged = bytearray(whole)
+            damaged[place + 100] ^= 1
+            database.write_bytes(damaged)
+            try:
+                async with open_early(folder, Loading(house)) as backend:
+                    status = await backend.call(NOW)
+                    assert isinstance(status, api.Status)
+                    for room in status.rooms:
+                        await backend.call(api.GetPage(room.room_id))
+            except StorageError as error:
+                told.append(str(error))
+            with Profile.open(folder):
+                pass  # it is free again
+        assert len(told) > 1
+        assert all("damaged" in why for why in told)
 
 
 class Full(Glances):
