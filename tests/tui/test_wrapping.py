@@ -60,3 +60,11 @@ def test_marks_upon_marks_are_a_few() -> None:
 
 def test_what_moves_a_cursor_is_seen_as_something_else() -> None:
     assert harmless("\x1b[2J\x1b]0;title\x07\u202eabc\tx") == "�[2J�]0;title��abc    x"
+
+
+@given(TEXTS, st.integers(-3, 1))
+def test_without_room_all_is_there_nevertheless(text: str, width: int) -> None:
+    """A window of three columns never came back: the width went below nothing, and the lines to no end."""
+    wrapped, chopped = wrap([(text, "text")], width), chop(text, "code", width)
+    assert "".join("".join(texts(wrapped)).split()) == "".join(text.split())
+    assert "".join(texts(chopped)) == text.replace("\n", "")

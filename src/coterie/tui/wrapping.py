@@ -89,7 +89,11 @@ def chop(text: str, style: str, width: int) -> list[Line]:
 
 
 def _pieces(text: str, first: int, width: int) -> Iterator[tuple[str, int]]:
-    """Parts that fit, the first one into ``first`` cells, each with its size; nothing fits into none."""
+    """Parts that fit, the first one into ``first`` cells, each with its size; nothing fits into none.
+
+    Where there is no room at all they have a character each: who makes a window that narrow does not read it.
+    """
+    width = max(width, 1)
     if text.isascii():
         at, end = 0, max(first, 0)
         while at < len(text):
