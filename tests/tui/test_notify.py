@@ -160,13 +160,13 @@ def test_the_desktop_is_told_by_its_program_without_markup_or_options(
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}\n', encoding="utf-8")
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    notify.tell_by_program("--icon=/etc/passwd <b>&</b>")
+    notify.tell_by_program(r"--icon=/etc/passwd <b>&</b> \74b\76")
     for thread in threading.enumerate():
         if thread.name == notify.PROGRAM:
             thread.join(5)
     assert told.read_text(encoding="utf-8").splitlines() == [
         *("--app-name", "Coterie", "--", "Coterie"),
-        "--icon=/etc/passwd &lt;b>&amp;&lt;/b>",
+        r"--icon=/etc/passwd &lt;b>&amp;&lt;/b> \\74b\\76",
     ]
 
 

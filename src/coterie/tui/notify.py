@@ -113,8 +113,8 @@ def tell_by_program(text: str) -> None:
     program = shutil.which(PROGRAM)
     if program is None:
         return
-    # < and & would be markup in it, and behind -- nothing is an option
-    shown = text.replace("&", "&amp;").replace("<", "&lt;")
+    # It reads \074 as <, and < and & would be markup then; behind -- nothing is an option.
+    shown = text.replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
     words = [program, "--app-name", TITLE, "--", TITLE, shown]
 
     def run() -> None:
