@@ -60,3 +60,9 @@ async def test_it_is_shown_until_a_key_is_pressed(look: str) -> None:
         await seen.until_shown("Message", "from        bobb", "! unverified")
         await seen.press("escape")
         await seen.until(lambda: seen.result is None)
+
+
+def test_a_clock_beyond_all_years_fails_nothing() -> None:
+    """East of Greenwich the program ended at such a message, and anybody in the room could write one."""
+    told = info(structs.replace(SAID, time="9999-12-31T23:59:59.000Z"), "met")
+    assert "(their clock)" in told

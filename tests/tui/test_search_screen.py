@@ -193,3 +193,13 @@ async def test_what_was_sought_is_lit_in_all_colours_and_without(look: str) -> N
     async with showing(SearchScreen(index.search, OPS, "ship"), size=SMALLEST, look=look) as seen:
         await seen.until_shown("1 found", "we are shipping")
         assert lit(seen) == ["shipping"]
+
+
+@asynchronous
+async def test_a_clock_beyond_all_years_fails_nothing() -> None:
+    """East of Greenwich the program ended where such a message was found, and anybody in a room could write one."""
+    found = hit("today")
+    late = structs.replace(found.message, time="9999-12-31T23:59:59.000Z")
+    index = Index(structs.replace(found, message=late))
+    async with showing(SearchScreen(index.search, None, "today")) as seen:
+        await seen.until_shown("1 found", "bobb")

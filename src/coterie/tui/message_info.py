@@ -1,10 +1,10 @@
 """All that there is to know about one message, for the curious."""
 
-from datetime import datetime
 from textwrap import wrap
 
 from coterie.client.api import Message
 from coterie.tui.dialogs import Reader, dialog_css
+from coterie.tui.room_timeline import local_time
 from coterie.ui.clean import clean_line
 from coterie.ui.pins import words_of
 
@@ -55,4 +55,4 @@ def info(message: Message, pin: str) -> str:
 
 
 def _moment(time: str) -> str:
-    return datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    return f"{local_time(time):%Y-%m-%d %H:%M:%S %Z}"

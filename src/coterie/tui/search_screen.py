@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,6 +15,7 @@ from textual.widgets.option_list import Option
 from coterie.client.api import Found, Hit, Message, Room, Search
 from coterie.errors import CoterieError
 from coterie.tui.dialogs import dialog_css, plain
+from coterie.tui.room_timeline import local_time
 from coterie.tui.words import room_mark
 from coterie.tui.wrapping import harmless
 from coterie.ui.clean import clean_line
@@ -150,7 +150,7 @@ class SearchScreen(ModalScreen[Message | None]):
     def _drawn(self, hit: Hit) -> Content:
         message = hit.message
         mark = self._marks.get(message.room_id, f"#{clean_line(message.room)}")
-        when = datetime.fromisoformat(message.time).astimezone()
+        when = local_time(message.time)
         head = f"{mark} · {clean_line(message.sender)} · {when.day} {when:%B %Y}"
         return Content.assemble((head, "$text-muted"), "\n  ", _lit(hit))
 
