@@ -4,27 +4,24 @@ import time
 from pathlib import Path
 
 from textual import events
-from textual.app import App
 
 from coterie.client.api import Backend, Done, Message, Room, SayPresence
 from coterie.errors import CoterieError
 from coterie.tui.chat_screen import ChatScreen
 from coterie.tui.notify import Notifier
 from coterie.tui.presence import IDLE_S, Presence
+from coterie.tui.program import Program
 from coterie.tui.session import Session, Work
 from coterie.tui.settings import Read, Settings
 from coterie.tui.settings_file import SettingsFile
 from coterie.tui.themes import THEMES
 
 
-class ChatApp(App[CoterieError | None]):
+class ChatApp(Program[CoterieError | None]):
     """``room`` is opened first, and ``theme`` wins over that of the settings.
 
     It ends with an error where the client ends.
     """
-
-    ENABLE_COMMAND_PALETTE = False  # Textual's: Ctrl+P is ours
-    TITLE = "Coterie"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, NamedTuple
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
@@ -17,6 +17,7 @@ from coterie.passwords import check_password, encode_password
 from coterie.secret import Secret
 from coterie.tui.apart import apart
 from coterie.tui.dialogs import dialog_css, plain
+from coterie.tui.program import Program
 from coterie.tui.themes import THEMES
 from coterie.ui.clean import clean
 from coterie.wire import names
@@ -304,11 +305,8 @@ def _field_of(error: CoterieError) -> str:
             return "invite"
 
 
-class LoginApp(App[JoinedAccount]):
+class LoginApp(Program[JoinedAccount]):
     """Ends with the account, or with None where the person quits."""
-
-    ENABLE_COMMAND_PALETTE = False
-    TITLE = "Coterie"
 
     def __init__(self, join: Join, theme: str, *, is_begun: bool = False) -> None:
         super().__init__()
