@@ -4,7 +4,10 @@ from pathlib import Path
 
 from coterie.client import api
 from coterie.client.conversation import MAX_REACTIONS_EACH
+from coterie.client.intent import Say
 from coterie.client.saying import MAX_DRAFT
+from coterie.client.timeline import ref_of
+from coterie.content import Delete, Edit, Reaction, Text, encode
 from coterie.errors import InvalidInput
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
@@ -193,3 +196,33 @@ async def refused(house: House, person: Person, text: str) -> None:
     await house.clock.advance(30.0)  # it rests after a refusal
     await until(lambda: not person.log.outbox)
     house.tells_the_truth()
+
+
+@asynchronous
+async def test_what_refers_to_a_message_of_another_room_shows_and_changes_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    """Its author may: but who is in the one room alone is not to see what was said in the other."""
+    async with pair_in(tmp_path) as (_, alice, bobb):
+        ops = bobb.log.group_id
+        await bobb.ask(api.CreateRoom("war", ("alice",)))
+        secret = await bobb.say("secret plan", "war")
+        target = ref_of(secret.ref)
+        for said in (
+            Text("a reply", 1, reply_to=target),
+            Text("in a thread", 2, thread=target),
+            Edit(target, "edited", 3),
+            Reaction(target, THUMB, 4),
+            Delete(target, 5),
+        ):
+            await bobb.rooms.enqueue(ops, Say(encode(said))).placed
+        await alice.in_step()
+        await until(lambda: len(alice.rooms.shown()) == 2)
+        assert "secret plan" not in str(await alice.read("ops"))
+        reply = await shown(alice, "a reply")
+        assert reply.reply_to == api.Quote(secret.ref)
+        page = await alice.ask(api.GetPage("ops", thread=secret.ref))
+        assert isinstance(page, api.Page)
+        assert [one.text for one in page.messages] == ["in a thread"]
+        (kept,) = [one for one in await bobb.read("war") if one.ref == secret.ref]
+        assert (kept.text, kept.edited, kept.reactions, kept.replies) == ("secret plan", "", (), 0)
