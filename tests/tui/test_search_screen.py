@@ -61,11 +61,13 @@ def lit(seen: Shown) -> list[str]:
 async def test_hits_come_while_one_types_and_what_was_sought_is_lit(size: tuple[int, int]) -> None:
     index = Index(hit("we are shipping today", "shipping"))
     async with showing(SearchScreen(index.search, OPS), size=size) as seen:
-        await seen.until_shown("Search #ops", "from:name")
+        await seen.until_shown("Search all rooms", "from:name")
         await seen.type("sh")
-        await seen.until_shown("#ops · bobb · 24 November 2026", "we are shipping today", "1 found")
+        await seen.until_shown(
+            "#ops (this room) · bobb · 24 November 2026", "we are shipping today", "1 found"
+        )
         assert lit(seen) == ["shipping"]
-        assert index.asked[-1] == api.Search("sh", OPS.room_id, limit=PAGE)
+        assert index.asked[-1] == api.Search("sh", None, limit=PAGE)
 
 
 @asynchronous
@@ -112,13 +114,13 @@ async def test_enter_before_the_answer_goes_nowhere() -> None:
 
 
 @asynchronous
-async def test_tab_widens_to_all_rooms_and_back() -> None:
+async def test_tab_narrows_to_the_open_room_and_back() -> None:
     index = Index(structs.replace(hit("today"), message=message("today")))
     async with showing(SearchScreen(index.search, WAR, "today")) as seen:
-        await seen.until_shown("Search #war room", "Tab all rooms")
+        await seen.until_shown("Search all rooms", "Tab this room", "#ops · bobb")
         await seen.press("tab")
-        await seen.until_shown("Search all rooms", "Tab this room")
-        await seen.until(lambda: [one.room for one in index.asked] == [WAR.room_id, None])
+        await seen.until_shown("Search #war room", "Tab all rooms")
+        await seen.until(lambda: [one.room for one in index.asked] == [None, WAR.room_id])
 
 
 @asynchronous

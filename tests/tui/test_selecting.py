@@ -195,6 +195,61 @@ async def test_info_says_all_about_a_message() -> None:
 
 
 @asynchronous
+async def test_what_is_written_for_a_message_is_there_after_a_look_elsewhere() -> None:
+    backend = Memory()
+    first, own = told(backend)
+    async with looking(backend, "ops") as seen:
+        await select(seen, "up", "r", "a", "t")
+        await seen.press("alt+down")
+        await seen.until_shown("> message #war room")
+        await seen.until_gone("replying to")
+        await seen.press("alt+up")
+        await seen.until_shown("replying to bobb: shipping today?")
+        assert seen.composed == "at"
+        await seen.press("enter")
+        await seen.until(lambda: len(backend.requests(api.SendText)) == 1)
+        assert backend.requests(api.SendText)[0].reply_to == first.ref
+        await seen.until_gone("replying to")
+
+        await seen.press("d", "shift+tab", "up", "e", "!", "alt+down")
+        await seen.until_shown("> message #war room")
+        await seen.press("alt+up")
+        await seen.until_shown("editing: yes")
+        assert seen.composed == "yes!"
+        await seen.press("enter")
+        await seen.until(lambda: backend.messages[own.number].text == "yes!")
+        assert seen.composed == "d"
+
+
+@asynchronous
+async def test_what_is_begun_in_a_thread_is_there_after_a_look_elsewhere() -> None:
+    backend = Memory()
+    told(backend)
+    async with looking(backend, "ops") as seen:
+        await select(seen, "up", "t")
+        await seen.until_shown("> message the thread in #ops")
+        await seen.press("h", "i", "escape")
+        await seen.until_shown("> message #ops")
+        await seen.press("shift+tab", "up", "t")
+        await seen.until_shown("Thread in #ops")
+        assert seen.composed == "hi"
+
+
+@asynchronous
+async def test_a_text_goes_where_it_was_written_whatever_is_opened_at_once() -> None:
+    backend = Memory()
+    told(backend)
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("yes")
+        await seen.paste("for ops")
+        composer, screen = seen.main.composer, seen.main
+        composer._enter()  # both before the loop does anything else
+        screen.action_next_room()
+        await seen.until_shown("> message #war room")
+        assert [one.room for one in backend.requests(api.SendText)] == [OPS.room_id]
+
+
+@asynchronous
 async def test_the_palette_does_the_same_with_the_selected_message() -> None:
     backend = Memory()
     told(backend)

@@ -15,6 +15,7 @@ from coterie.tui.session import Session, Work
 from coterie.tui.settings import Read, Settings
 from coterie.tui.settings_file import SettingsFile
 from coterie.tui.themes import THEMES
+from coterie.ui.keymap import KEYS
 
 
 class ChatApp(Program[CoterieError | None]):
@@ -38,6 +39,12 @@ class ChatApp(Program[CoterieError | None]):
             self.register_theme(one)
         self.theme = theme or self.settings.theme
         self.set_keymap(self.settings.keys)
+        self._walking_keys = {
+            one
+            for key in KEYS
+            if key.action in ("previous_room", "next_room")
+            for one in self.settings.keys.get(key.action, key.keys).split(",")
+        }
         self._is_due = False
         self._notifier = Notifier(self.settings, self._write, time.monotonic)
         self._presence = Presence(time.monotonic())
@@ -65,6 +72,8 @@ class ChatApp(Program[CoterieError | None]):
     async def on_event(self, event: events.Event) -> None:
         """Whoever presses a key is there."""
         if isinstance(event, events.Key | events.MouseDown | events.Paste):
+            if not isinstance(event, events.Key) or event.key not in self._walking_keys:
+                self.session.end_walk()
             self._presence.acted(time.monotonic())
             self._say_presence()
         await super().on_event(event)

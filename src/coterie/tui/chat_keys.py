@@ -90,8 +90,8 @@ class ChatKeys(Screen[None]):
         chat.tell("")
         if chat.timeline.selected:
             chat.end_select()
-        elif chat.is_aimed:
-            chat.aim(None)
+        elif chat.composing.target is not None:
+            chat.composing.end()
         elif chat.session.opened.is_thread:
             chat.session.opened.close_thread()
         else:

@@ -9,20 +9,21 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import OptionList, Static
 
-from coterie.client.api import Message, Room, SendText, Sent
+from coterie.client.api import EditMessage, Message, Room, SendText, Sent
 from coterie.client.profile import NoAccount
-from coterie.errors import CoterieError, Unavailable
+from coterie.errors import CoterieError, InvalidInput, Unavailable
 from coterie.tui import words
 from coterie.tui.banner import Banner, banner
 from coterie.tui.chat_keys import ChatKeys
 from coterie.tui.composer import ACTIONS, Composer
+from coterie.tui.composing import Composing
 from coterie.tui.item_lines import Look
 from coterie.tui.message_actions import STAYS_SELECTED, act, opened
 from coterie.tui.navigating import go_to_end
 from coterie.tui.session import Session, Work
 from coterie.tui.sidebar import Sidebar
 from coterie.tui.slash import run_command
-from coterie.tui.target import Editing, Target, request_of, target_line
+from coterie.tui.target import Editing, Place, Target, request_of, target_line
 from coterie.tui.timeline_view import TimelineView
 from coterie.ui.clean import clean_line
 from coterie.ui.commands import SCREEN_COMMANDS, Called, Said, parse
@@ -66,8 +67,8 @@ class ChatScreen(ChatKeys):
         self.banner: Banner | None = None
         self._wanted = wanted
         self._told = ""  # what went wrong, or what was asked for
-        self._target: Target = None
-        self._shown = ""  # what has its draft in the composer: a room, or a thread
+        self._is_told_offline = False  # it is over once there is a connection
+        self._was_connected = False
         self.jumped_from: list[tuple[str, int]] = []  # rooms and messages, to come back to
         self._texts: dict[str, str] = {}  # of the lines around the timeline, as they are shown
 
@@ -80,11 +81,12 @@ class ChatScreen(ChatKeys):
                 yield TimelineView(id="timeline")
                 for line in ("typing", "target", "notice"):
                     yield Static(id=line, markup=False, classes="empty")
-                yield Composer(self._known, self.app.settings.keys, id="composer")
+                yield Composer(self._known, self._entered, self.app.settings.keys, id="composer")
         yield Static(id="footer", markup=False)
 
     def on_mount(self) -> None:
         self.timeline, self.composer = self.query_one(TimelineView), self.query_one(Composer)
+        self.composing = Composing(self.composer, self.session.drafts)
         self.composer.focus()
         self.watch(self.app, "app_focus", self._look_at, init=False)
         self.begin(self.session.start(self._wanted))
@@ -101,7 +103,8 @@ class ChatScreen(ChatKeys):
         if not self.children or not session.is_listed:  # not yet, or not any more
             return
         room, view = session.room, session.opened.view
-        self._swap_draft(view.room_id + view.thread)
+        self._write_at(self._opened_place)
+        self._forget_offline()
         self.query_one(Sidebar).show(session)
         self._put("header", self._header(room))
         heed = next(key.shown for key in KEYS if key.action == "heed")
@@ -116,7 +119,8 @@ class ChatScreen(ChatKeys):
         if room and view.window.is_loaded:
             items = view.items(session.account, session.pins, is_connected=session.is_connected)
             has_newest = not view.window.has_newer
-            self.timeline.show(self._shown, items, look, has_newest=has_newest)
+            key = self._opened_place.key
+            self.timeline.show(key, items, look, has_newest=has_newest)
         elif not room:
             self.timeline.show("", [], look)
         if self.timeline.selected and self.timeline.selected_message is None:
@@ -159,7 +163,7 @@ class ChatScreen(ChatKeys):
 
     def _show_lines(self) -> None:
         """What the composer is for, and above it what went wrong, what the keys are, or what Tab would offer."""
-        self._put("target", target_line(self._target, self.composer.size.width))
+        self._put("target", target_line(self.composing.target, self.composer.size.width))
         text = self._told
         if not text and self.timeline.selected:
             text = words.select_hint()
@@ -187,49 +191,26 @@ class ChatScreen(ChatKeys):
 
     # --- the composer --------------------------------------------------------------------------
 
-    def _swap_draft(self, place: str) -> None:
-        """Each room has what was begun in it."""
-        if place == self._shown:
-            return
-        if self._target is not None:
-            self.aim(None)
-        drafts, before, self._shown = self.session.drafts, self._shown, place
-        if not before and self.composer.text:  # what was typed before the first room is for it
-            return
-        if before:
-            drafts.keep(before, self.composer.text, is_room=before in self.session.rooms)
-        self.composer.replace_text(drafts.of(place))
-        if place in self.session.rooms:
-            self.begin(self._load_draft(self.session.rooms[place]), says_nothing=True)
-
-    async def _load_draft(self, room: Room) -> None:
-        text = await self.session.drafts.load(room)
-        if self._shown == room.room_id and not self.composer.text:
-            self.composer.replace_text(text)
-
-    def aim(self, target: Target) -> None:
-        """What is typed is for this. What stood in the composer before an edit comes back after it."""
-        before, self._target = self._target, target
-        self.end_select()
-        if isinstance(before, Editing):
-            self.composer.replace_text(before.draft)
-        if isinstance(target, Editing):
-            self.composer.replace_text(target.message.text)
-        self._show_lines()
-
     @property
-    def is_aimed(self) -> bool:
-        """Whether what is typed is for some message."""
-        return self._target is not None
+    def _opened_place(self) -> Place:
+        view = self.session.opened.view
+        return Place(view.room_id, view.thread)
+
+    def _write_at(self, place: Place) -> None:
+        """Each room has what was begun in it."""
+        if place == self.composing.place:
+            return
+        self.end_select()
+        self.composing.go(place)
+        if not place.thread and (room := self.session.rooms.get(place.room_id)):
+            self.begin(self.composing.load_draft(room), says_nothing=True)
 
     def on_composer_typed(self) -> None:
         text = self.composer.text
-        if not isinstance(self._target, Editing):
-            is_room = self._shown in self.session.rooms
-            if is_room:
-                self.session.drafts.keep(self._shown, text)
-            if not text.startswith("/"):
-                self.session.typed(text)
+        self._told = ""
+        self.composing.typed()
+        if not isinstance(self.composing.target, Editing) and not text.startswith("/"):
+            self.session.typed(text)
         self._show_lines()
 
     def on_composer_edit_last(self) -> None:
@@ -237,43 +218,48 @@ class ChatScreen(ChatKeys):
         if last is not None:
             self.begin(act(self, "edit", last))
 
-    def on_composer_entered(self, event: Composer.Entered) -> None:
-        self.begin(self._enter(event.text))
+    def _entered(self, text: str) -> None:
+        """It is for what the lines around the composer say now, whatever is opened in a moment."""
+        place, target = self.composing.place, self.composing.target
+        self.composing.emptied()
+        self.begin(self._enter(text, place, target))
 
-    async def _enter(self, text: str) -> None:
-        target = self._target
-        if self._shown in self.session.rooms:
-            self.session.drafts.keep(self._shown, "")
+    async def _enter(self, text: str, place: Place, target: Target) -> None:
         try:
             match parse(text, SCREEN_COMMANDS):
                 case None:
                     pass
                 case Said(said):
-                    await self.say(said)
+                    await self.say(said, place, target)
                 case Called(command, arguments):
+                    if place != self._opened_place:
+                        raise InvalidInput("another room was opened meanwhile: nothing was done")
                     await run_command(self, command.name, arguments)
-        except CoterieError:
-            if not self.composer.text:  # to be mended
-                self.composer.replace_text(text)
-                self._target = target
+        except CoterieError as error:
+            if not error.is_kept:
+                self.composing.give_back(text, place, target)
             raise
 
-    async def say(self, text: str, *, is_action: bool = False) -> None:
-        """In the open room or thread, as what the composer is for now."""
-        room, target = opened(self), self._target
-        if isinstance(target, Editing):
-            self.composer.replace_text(target.draft)
-        self._target = None
+    async def say(self, text: str, place: Place, target: Target) -> None:
+        """As a message in that room or thread, or as what it is for."""
+        if not place.room_id:
+            opened(self)
+            place = self._opened_place
+        self.composing.sent(place)
+        await self._send(request_of(text, target, place), place)
+
+    async def do(self, text: str) -> None:
+        """Says in the open room or thread what this person does."""
+        room, place = opened(self), self._opened_place
+        thread = place.thread or None
+        request = SendText(room.room_id, text, wait=False, thread=thread, is_action=True)
+        await self._send(request, place)
+
+    async def _send(self, request: SendText | EditMessage, place: Place) -> None:
         self.session.sent()
         self._show_lines()
-        if is_action:
-            thread = self.session.opened.view.thread or None
-            request = SendText(room.room_id, text, wait=False, thread=thread, is_action=True)
-            await self.session.ask(request, Sent)
-        else:
-            thread = self.session.opened.view.thread
-            await self.session.ask(request_of(text, target, room.room_id, thread), Sent)
-        if not isinstance(target, Editing):
+        await self.session.ask(request, Sent)
+        if isinstance(request, SendText) and place == self._opened_place:
             self.session.opened.clear_line()
             await go_to_end(self)
 
@@ -337,9 +323,7 @@ class ChatScreen(ChatKeys):
 
     async def quit(self) -> None:
         """Once what was begun is kept."""
-        if self._shown in self.session.rooms and not isinstance(self._target, Editing):
-            self.session.drafts.keep(self._shown, self.composer.text)
-        await self.session.drafts.save()
+        await self.composing.save()
         self.app.exit()
 
     # --- work in the background ----------------------------------------------------------------
@@ -355,7 +339,15 @@ class ChatScreen(ChatKeys):
             await work
         except CoterieError as error:
             self.tell(f"{error} — {error.hint}" if error.hint else str(error))
+            self._is_told_offline = isinstance(error, Unavailable)
         self.update()
+
+    def _forget_offline(self) -> None:
+        """That the server was away is no news once it is back."""
+        is_back = self.session.is_connected and not self._was_connected
+        self._was_connected = self.session.is_connected
+        if is_back and self._is_told_offline:
+            self._told = ""
 
     async def _until_end(self, work: Work) -> None:
         """Where the client ends, the screen ends, and its error is told on the terminal."""
@@ -368,6 +360,6 @@ class ChatScreen(ChatKeys):
 
     def tell(self, text: str) -> None:
         """Above the composer, until the next key that does something."""
-        self._told = text
+        self._told, self._is_told_offline = text, False
         if self.children:
             self._show_lines()

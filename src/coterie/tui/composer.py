@@ -6,7 +6,7 @@ from textual import events
 from textual.message import Message as Event
 from textual.widgets import TextArea
 
-from coterie.ui.completion import Completion, Known, complete
+from coterie.ui.completion import Completion, Known, complete, emoji_before
 from coterie.ui.keymap import KEYS
 
 ACTIONS = ("send", "newline", "complete", "typed_before", "typed_after")  # keys that it has itself
@@ -15,7 +15,10 @@ _SIGNS = ("@", "#", ":", "/")  # without one there is nothing to complete
 
 
 class Composer(TextArea):
-    """``known`` says what Tab completes to, when it is pressed; ``keys`` are those of actions that have others."""
+    """``known`` says what Tab completes to, when it is pressed; ``keys`` are those of actions that have others.
+
+    ``enter`` is given a text to send, or a command to do: at once, since in a moment another room may be open.
+    """
 
     DEFAULT_CSS = """
     Composer {
@@ -29,13 +32,6 @@ class Composer(TextArea):
     }
     """
 
-    class Entered(Event):
-        """A text is to be sent, or a command done."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     class Typed(Event):
         """The person changed what stands there."""
 
@@ -45,12 +41,13 @@ class Composer(TextArea):
     def __init__(
         self,
         known: Callable[[], Known],
+        enter: Callable[[str], object],
         keys: Mapping[str, str],
         *,
         id: str,  # noqa: A002  # Textual's word
     ) -> None:
         super().__init__(id=id, tab_behavior="focus", soft_wrap=True, compact=True)
-        self._known = known
+        self._known, self._entering = known, enter
         self._actions = {
             name: key.action
             for key in KEYS
@@ -69,6 +66,8 @@ class Composer(TextArea):
             self._offered = None
         if not action and not (event.key == "up" and not self.text):
             await super()._on_key(event)
+            if event.character == ":":
+                self._draw_emoji()
             return
         event.stop()
         event.prevent_default()
@@ -107,7 +106,7 @@ class Composer(TextArea):
         self._entered = [*(one for one in self._entered if one != text), text][-MOST_ENTERED:]
         self._place, self._begun = 0, ""
         self.replace_text("")
-        self.post_message(self.Entered(text))
+        self._entering(text)
 
     def _recall(self, step: int) -> None:
         """What was entered before or after what stands here; behind the last, what was begun."""
@@ -138,6 +137,15 @@ class Composer(TextArea):
         self._offered = (found, text, (place + 1) % len(found.choices))
         self.text = completed
         self._move_to(cursor)
+
+    def _draw_emoji(self) -> None:
+        """The one whose name was just closed with a colon."""
+        found = emoji_before(self.text, self._index)
+        if found is not None:
+            begin, drawn = found
+            end = self.cursor_location
+            placed = self.replace(drawn, (end[0], end[1] - (self._index - begin)), end)
+            self.move_cursor(placed.end_location)
 
     def replace_text(self, text: str) -> None:
         """Another draft, with the cursor at its end."""

@@ -11,7 +11,6 @@ from coterie.errors import InvalidInput, LocalProtocolError
 from coterie.tui import words
 from coterie.tui.dialogs import Confirm, Pick, Picker
 from coterie.tui.navigating import come_back, jump, open_thread
-from coterie.tui.target import Answering, Editing
 from coterie.ui.clean import clean
 
 if TYPE_CHECKING:
@@ -26,10 +25,12 @@ async def act(screen: "ChatScreen", action: str, message: Message) -> None:  # n
     match action:
         case "reply":
             _check_here(message)
-            screen.aim(Answering(message))
+            screen.composing.answer(message)
+            screen.end_select()
         case "edit":
             _check_own(screen, message)
-            screen.aim(Editing(message, screen.composer.text))
+            screen.composing.edit(message)
+            screen.end_select()
         case "delete":
             await delete(screen, message)
         case "react":

@@ -59,7 +59,7 @@ class SearchScreen(ModalScreen[Message | None]):
         super().__init__()
         self._search, self._room, self._first = search, room, typed
         self._marks = {one.room_id: room_mark(one) for one in rooms}
-        self._is_narrow = room is not None
+        self._is_narrow = False  # who searches often does not know where it was said
         self._hits: list[Hit] = []
         self._has_more = False
         self._asked: Search | None = None  # what the hits answer, or will
@@ -150,6 +150,8 @@ class SearchScreen(ModalScreen[Message | None]):
     def _drawn(self, hit: Hit) -> Content:
         message = hit.message
         mark = self._marks.get(message.room_id, f"#{clean_line(message.room)}")
+        if self._room and message.room_id == self._room.room_id and not self._is_narrow:
+            mark += " (this room)"
         when = local_time(message.time)
         head = f"{mark} · {clean_line(message.sender)} · {when.day} {when:%B %Y}"
         return Content.assemble((head, "$text-muted"), "\n  ", _lit(hit))

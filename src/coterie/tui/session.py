@@ -70,6 +70,7 @@ class Session:
         self._around: dict[str, Around] = {}
         self._newest = 0  # the highest number of all that was told
         self._said_typing_at = -SAY_TYPING_EVERY_S
+        self._walk: dict[str, int] = {}  # the places of rooms, while one goes from room to room
 
     # --- what there is -------------------------------------------------------------------------
 
@@ -103,8 +104,12 @@ class Session:
 
     @property
     def listed(self) -> list[Room]:
-        """The same as they stand on the screen: direct messages below the rooms."""
-        return sorted(self.in_order, key=lambda room: bool(room.direct))
+        """The same as they stand on the screen: direct messages below the rooms, and in place during a walk."""
+        walk = self._walk
+        return sorted(
+            self.in_order,
+            key=lambda room: (bool(room.direct), walk.get(room.room_id, len(walk))),
+        )
 
     @property
     def speakers(self) -> list[str]:
@@ -300,12 +305,20 @@ class Session:
         await self.ask(request, Done)
 
     def go(self, step: int) -> Room | None:
-        """The room so many places below the open one, around the ends."""
+        """The room so many places below the open one, around the ends. All keep their places until ``end_walk``."""
         rooms = self.listed
         if not rooms:
             return None
+        if not self._walk:
+            self._walk = {room.room_id: place for place, room in enumerate(rooms)}
         places = (n for n, room in enumerate(rooms) if room.room_id == self.opened.room_id)
         return rooms[(next(places, 0) + step) % len(rooms)]
+
+    def end_walk(self) -> None:
+        """The person does something else: rooms stand where they belong."""
+        if self._walk:
+            self._walk = {}
+            self._changed()
 
     def next_unread(self) -> Room | None:
         """Where there is something new, the most pressing first."""
@@ -320,4 +333,5 @@ def _standing(room: Room) -> Standing:
 
 def _is_otherwise(before: Room, after: Room) -> bool:
     """Whether who is in it, or how their keys came here, may have changed."""
-    return (before.group, before.epoch, before.state) != (after.group, after.epoch, after.state)
+    was = (before.group, before.epoch, before.state, before.people)
+    return was != (after.group, after.epoch, after.state, after.people)

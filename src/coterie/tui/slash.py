@@ -62,7 +62,7 @@ async def run_command(  # noqa: PLR0912, PLR0915  # one case a command
         case "members", ():
             await show_members(screen)
         case "me", (text,):
-            await screen.say(text, is_action=True)
+            await screen.do(text)
         case (("reply" | "edit" | "delete" | "react" | "thread" | "unread"), _):
             await _with_message(screen, command, arguments)
         case "search", (query,):

@@ -1,12 +1,26 @@
-"""What the text in the composer will be: a message, an answer to one, or another text for one. Pure."""
+"""Where the text in the composer goes, and what it will be: a message, an answer, or another text for one. Pure."""
 
 from dataclasses import dataclass
 
 from coterie.client.api import EditMessage, Message, SendText
 from coterie.tui.words import account
 from coterie.tui.wrapping import cut, harmless
+from coterie.ui.plain import plain_words
 
 MAX_SHOWN = 200  # characters of the message that are looked at for its line
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A room, or the thread in it that hangs from ``thread``; none where no room is open."""
+
+    room_id: str = ""
+    thread: str = ""
+
+    @property
+    def key(self) -> str:
+        """For what is kept of it."""
+        return self.room_id + self.thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +59,22 @@ def target_line(target: Target, width: int) -> str:
     return cut(target.line, width - len(way_out)) + way_out
 
 
-def request_of(text: str, target: Target, room_id: str, thread: str) -> SendText | EditMessage:
+def request_of(text: str, target: Target, place: Place) -> SendText | EditMessage:
     """What sends it."""
     match target:
         case Editing(message):
             return EditMessage(message.room_id, message.ref, text, wait=False)
         case Answering(message):
             return SendText(
-                room_id,
+                place.room_id,
                 text,
                 wait=False,
                 reply_to=message.ref,
-                thread=thread or message.thread or None,
+                thread=place.thread or message.thread or None,
             )
         case None:
-            return SendText(room_id, text, wait=False, thread=thread or None)
+            return SendText(place.room_id, text, wait=False, thread=place.thread or None)
 
 
 def _beginning(message: Message) -> str:
-    return " ".join(harmless(message.text[:MAX_SHOWN]).split())
+    return plain_words(harmless(message.text[:MAX_SHOWN]))

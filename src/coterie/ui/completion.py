@@ -12,6 +12,7 @@ LEAST_OF_EMOJI = 2  # letters behind a colon; with fewer it is a smiley or a tim
 
 # A sign at the beginning of a word, and what was typed behind it up to the cursor.
 _TYPED = re.compile(r"(?:\A|(?<=[\s(\[{\"'>]))([@#:])([^\s@#:]*)\Z")
+_NAMED = re.compile(r"(?:\A|(?<=[\s(\[{\"'>])):([^\s@#:]+):\Z")
 _COMMAND = re.compile(r"\A/([a-z]*)\Z")
 _ARGUMENT = re.compile(r"\A/([a-z]+)((?:\s+\S+)*)\s+(\S*)\Z")
 
@@ -75,6 +76,16 @@ def _behind(sign: str, typed: str, known: Known) -> list[Choice]:
         return [Choice(drawn, name) for name, drawn in emoji.matching(typed, MOST)]
     candidates = known.names if sign == "@" else known.rooms
     return [Choice(sign + name) for name in _fitting(typed, candidates)]
+
+
+def emoji_before(text: str, cursor: int) -> tuple[int, str] | None:
+    """Where ``:tada:`` begins that ends at the cursor, and what it means; None in code, or where it means nothing."""
+    typed = text[:cursor]
+    named = _NAMED.search(typed)
+    if named is None or typed.count("`") % 2:
+        return None
+    drawn = emoji.names().get(named[1])
+    return (named.start(), drawn) if drawn else None
 
 
 def _candidates(command: str, place: int, known: Known) -> Sequence[str]:
