@@ -61,3 +61,47 @@ async def test_what_was_typed_meanwhile_wins_over_what_is_loaded() -> None:
     kept.drafts.keep(OPS.room_id, "")
     assert await kept.drafts.load(BEGUN) == ""
     kept.drafts.stop_waiting()
+
+
+class Held(Memory):
+    """Saves nothing before ``is_open`` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held, self.is_open = asyncio.Event(), asyncio.Event()
+
+    async def call(self, request: api.Request) -> api.Result:
+        if isinstance(request, api.SetDraft):
+            self.is_held.set()
+            await self.is_open.wait()
+        return await super().call(request)
+
+
+@asynchronous
+async def test_what_was_being_saved_as_the_person_quit_is_saved() -> None:
+    """At a start the client saves nothing yet: who quit then had lost what the timer had begun to save."""
+    backend = Held()
+    drafts = Drafts(Asking(backend), lambda work: None, 3_600)
+    drafts.keep(OPS.room_id, "draft")
+    begun = asyncio.create_task(drafts.save())
+    await backend.is_held.wait()
+    quitting = asyncio.create_task(drafts.save())
+    begun.cancel()
+    await asyncio.wait({begun})
+    backend.is_open.set()
+    await quitting
+    assert backend.drafts == {OPS.room_id: "draft"}
+
+
+@asynchronous
+async def test_a_key_while_it_is_saved_is_not_lost() -> None:
+    backend = Held()
+    drafts = Drafts(Asking(backend), lambda work: None, 3_600)
+    drafts.keep(OPS.room_id, "draft")
+    saving = asyncio.create_task(drafts.save())
+    await backend.is_held.wait()
+    drafts.keep(OPS.room_id, "drafts")
+    backend.is_open.set()
+    await saving
+    assert backend.drafts == {OPS.room_id: "drafts"}
+    drafts.stop_waiting()

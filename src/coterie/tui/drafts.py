@@ -47,11 +47,14 @@ class Drafts:
             self._timer = loop.call_later(self._saved_after_s, self._due)
 
     async def save(self) -> None:
-        """Now. Raises what the client does."""
+        """Now. Raises what the client does; what it did not save stays to be saved."""
         self.stop_waiting()
         while self._unsaved:
-            room_id = self._unsaved.pop()
-            await self._ask(SetDraft(room_id, self._known[room_id]), Done)
+            room_id = next(iter(self._unsaved))
+            text = self._known[room_id]
+            await self._ask(SetDraft(room_id, text), Done)
+            if self._known[room_id] == text:  # else another key came meanwhile
+                self._unsaved.discard(room_id)
 
     def _due(self) -> None:
         self._timer = None
