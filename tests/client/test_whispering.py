@@ -44,6 +44,8 @@ class Pair:
         self.room_id = self.bobb.rooms.room_id(self.group_id)
         bobbs = whispering(self.bobb)
         bobbs.on_around = lambda room_id: self.told.append(bobbs.around(room_id))
+        for person in (self.alice, self.bobb):
+            person.rooms.mark_read(self.room_id)
 
     def around(self, *typing: str, **presence: api.PresenceWord) -> api.Around:
         """What there is to be told."""
@@ -202,7 +204,29 @@ async def test_who_is_added_learns_in_a_moment_who_is_there_and_they_of_him(tmp_
             await carol.in_step()
             await p.house.clock.advance(2 * GREET_AFTER_S)
             assert whispering(carol).around(p.room_id) == p.around(alice="online", bobb="online")
+            await carol.ask(api.MarkRead("ops"))
+            await settle()
             assert p.told[-1] == p.around(alice="online", carol="online")
+
+
+@asynchronous
+async def test_who_is_let_into_a_room_unasked_tells_nobody_there_before_looking(
+    tmp_path: Path,
+) -> None:
+    """Else whoever makes rooms with somebody in them would know when that one is there."""
+    async with pair(tmp_path) as p:
+        whispering(p.bobb).present("online")
+        room = await p.alice.create("bobb", room="trap")
+        await until(lambda: p.bobb.rooms.group_of(bytes.fromhex(room.room_id)) is not None)
+        whispering(p.alice).present("online")
+        await p.house.clock.advance(2 * SAY_PRESENCE_EVERY_S)
+        asked = p.house.asked(f.Whisper, "bobb")
+        assert {whisper.group for whisper in asked} == {p.group_id}
+        await p.bobb.ask(api.MarkRead("trap"))
+        await settle()
+        assert whispering(p.alice).around(bytes.fromhex(room.room_id)).presence == {
+            "bobb": "online"
+        }
 
 
 @asynchronous

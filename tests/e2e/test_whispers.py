@@ -20,6 +20,7 @@ class Watcher:
         self.whispering = running.whispering
         (group_id,) = running.rooms
         self.room_id = running.rooms.room_id(group_id)
+        running.rooms.mark_read(self.room_id)  # nobody is told of who never looked in
         self._changed = asyncio.Event()
         self.whispering.on_around = lambda room_id: self._changed.set()
 

@@ -125,12 +125,18 @@ class Service:
             case api.FollowRoom(_, made_by, accept):
                 group_id = await self._renewal.follow(group_id, made_by, accept)
             case api.MarkRead(_, to):
-                self._rooms.mark_read(self._rooms.room_id(group_id), to)
+                self._mark_read(self._rooms.room_id(group_id), to)
             case api.SetAttention(_, attention):
                 self._rooms.set_attention(self._rooms.room_id(group_id), Attention(attention))
             case _:
                 assert_never(request)
         return self._overview.room(group_id)
+
+    def _mark_read(self, room_id: bytes, to: int | None) -> None:
+        is_first = not self._rooms.has_looked(room_id)
+        self._rooms.mark_read(room_id, to)
+        if is_first:
+            self._running.whispering.looked()
 
     async def _acknowledge(self, room: str | None, name: str | None) -> api.Done:
         if (room is None) == (name is None):

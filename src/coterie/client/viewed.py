@@ -30,6 +30,10 @@ class Viewed:
         if is_news:
             self.on_changed(Changed(room_id))
 
+    def has_looked(self, room_id: bytes) -> bool:
+        """Whether the person has ever been in the room: anybody may let an account into one of his."""
+        return self._store.view(room_id).reading.read_to > 0
+
     def set_attention(self, room_id: bytes, attention: Attention) -> None:
         """How much of the room rings."""
         with self._store.transaction():

@@ -102,6 +102,11 @@ class Whispering:
         if state != before and (before, state) != (UNKNOWN, "offline"):
             self._say_presence()
 
+    def looked(self) -> None:
+        """Its person is in a room for the first time, where nothing was said of that before."""
+        if self._state in ("online", "away"):
+            self._say_presence()
+
     # --- the connection ------------------------------------------------------------------------
 
     def connected(self) -> None:
@@ -237,13 +242,16 @@ class Whispering:
         self._forget_again()
         speaking = filter(self._may_speak, self._rooms.shown())
         sizes = {self._rooms.room_id(group_id): self._epoch(group_id).size for group_id in speaking}
+        sizes = {
+            room_id: size for room_id, size in sizes.items() if self._rooms.has_looked(room_id)
+        }
         for room_id in within_earshot(sizes):
             self._say_presence_in(room_id)
         if self._is_connected and self._state != "offline":
             self._again = self._clock.call_later(SAY_PRESENCE_EVERY_S, self._say_presence)
 
     def _say_presence_in(self, room_id: bytes) -> None:
-        if self._state != UNKNOWN:
+        if self._state != UNKNOWN and self._rooms.has_looked(room_id):
             self._say(room_id, Presence(self._state))
 
     def _greet(self, room_id: bytes, epoch: _Epoch) -> None:
