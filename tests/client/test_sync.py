@@ -7,6 +7,7 @@ import pytest
 
 from coterie.client.api import AddMembers, LeaveRoom, RemoveMember, RenewRoom
 from coterie.client.key_packages import DAY_S, KEPT_ON_SERVER
+from coterie.client.link import BACK_OFF_CAP_S
 from coterie.client.log import Halt
 from coterie.errors import Unavailable
 from coterie.wire import frames as f
@@ -159,7 +160,7 @@ async def test_another_server_under_the_same_key_is_told_once_and_asked_seldom(
             assert alice.notices == [
                 "the connection was dropped: the server has another id than on joining: its database was replaced"
             ]
-            assert len(house.connections) < 60
+            assert len(house.connections) < 1.5 * 900 / (BACK_OFF_CAP_S / 2)
             assert not house.asked(f.FetchInbox)
 
 
