@@ -53,7 +53,9 @@ def test_every_derived_key_is_seen_under_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "pin", [fingerprint(FFDHE2048.generate().public), b"", PIN[:-1], PIN + b"\0"]
+    "pin",
+    [fingerprint(FFDHE2048.generate().public), b"", PIN[:-1], PIN + b"\0"],
+    ids=["another", "none", "shorter", "longer"],
 )
 def test_server_with_another_key_than_the_pinned_one_is_not_trusted(pin: bytes) -> None:
     client = ClientHandshake()

@@ -244,7 +244,9 @@ async def test_half_open_ones_count_as_connections(tmp_path: Path) -> None:
             writer.close()
 
 
-@pytest.mark.parametrize("sent", [b"", client_hello()[:100], client_hello()])
+@pytest.mark.parametrize(
+    "sent", [b"", client_hello()[:100], client_hello()], ids=["nothing", "half", "hello"]
+)
 @asynchronous
 async def test_half_open_one_is_ended_in_time(tmp_path: Path, sent: bytes) -> None:
     """The same time as for the handshake of the channel: it is one and the same."""
