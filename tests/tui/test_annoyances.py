@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec import structs
+from textual.events import MouseScrollUp
 
 from coterie.client import api
 from coterie.errors import CoterieError, Unavailable
@@ -67,6 +68,60 @@ async def test_who_was_verified_elsewhere_is_so_on_the_screen() -> None:
         backend._pin("bobb")
         backend.change_room(OPS.room_id, people=1)
         await seen.until_shown("✓ all verified")
+
+
+@asynchronous
+async def test_who_has_no_room_is_told_who_they_are_and_what_to_do() -> None:
+    backend = Memory()
+    backend.rooms.clear()
+    async with looking(backend, size=(60, 18)) as seen:
+        await seen.until_shown("You are alice on", "/create ROOM NAME …", "/msg NAME")
+        backend.rooms[OPS.room_id] = OPS
+        backend.change_room(OPS.room_id)
+        await seen.until_shown("> message #ops")
+        await seen.until_gone("You are alice on")
+
+
+@asynchronous
+async def test_what_cannot_be_done_with_a_message_is_not_offered() -> None:
+    backend = Memory()
+    backend.change_room(OPS.room_id, admin=False)
+    backend.say("see https://a.example/")
+    backend.say("mine", "alice")
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("mine")
+        await seen.press("shift+tab")
+        await seen.until_shown("r reply · e edit · d delete · + react")
+        assert "open a link" not in seen.text
+        await seen.press("up")
+        await seen.until_shown("r reply · + react", "o open a link")
+        assert "e edit" not in seen.text
+        assert "d delete" not in seen.text
+
+
+@asynchronous
+async def test_the_mouse_selects_messages_opens_rooms_and_turns_the_wheel() -> None:
+    backend = Memory()
+    for number in range(1, 41):
+        backend.say(f"number {number}.")
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("number 40.")
+        line = next(n for n, text in enumerate(seen.lines) if "number 35." in text)
+        await seen.pilot.click(offset=(40, line))
+        await seen.until_shown("▌  number 35.", "r reply")
+        await seen.press("r")
+        await seen.until_shown("replying to bobb: number 35.")
+        await seen.press("escape", "h", "i")
+        assert seen.composed == "hi"
+        seen.main.timeline.post_message(
+            MouseScrollUp(seen.main.timeline, 5, 5, 0, -1, 0, False, False, False)
+        )
+        await seen.until_gone("number 40.")
+        room = next(n for n, text in enumerate(seen.lines) if text.startswith("# war room"))
+        await seen.pilot.click(offset=(4, room))
+        await seen.until_shown("> message #war room")
+        await seen.press("x")
+        assert seen.composed == "x"
 
 
 @pytest.mark.parametrize("is_kept", [True, False])

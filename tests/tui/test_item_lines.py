@@ -39,13 +39,22 @@ def test_what_was_deleted_says_by_whom() -> None:
 
 
 def test_what_is_done_is_told_behind_the_name_and_never_looks_like_the_system() -> None:
-    assert lines(said("left the room", is_action=True)) == ["bobb 10:12", "  bobb left the room"]
-    assert lines(said("> quoted", is_action=True)) == ["bobb 10:12", "  bobb", "  ▌ quoted"]
-    assert lines(said("bobb left", kind="line")) == ["* bobb left 10:12"]
+    assert lines(said("left", is_action=True)) == ["* bobb left 10:12"]
+    assert lines(said("> quoted", is_action=True)) == ["* bobb", "  ▌ quoted 10:12"]
+    assert lines(said("bobb left", kind="line")) == ["-- bobb left 10:12"]
+
+
+def test_the_mark_of_who_does_it_stands_where_no_word_of_theirs_can() -> None:
+    assert lines(said("✓ waves", is_action=True), pin="believed") == ["* ! bobb ✓ waves 10:12"]
+    assert lines(said("waves", is_action=True), pin="compared") == ["* ✓ bobb waves 10:12"]
+    long = lines(said("waves " * 20, is_action=True, thread="ref", edited="x"), pin="compared")
+    assert long[1] == "  ↳ in a thread"
+    assert all(line.startswith("  ") for line in long[1:])
+    assert lines(said("", is_action=True, deleted_by="bobb"))[0] == "bobb 10:12"
 
 
 def test_a_reply_shows_what_it_answers_on_one_line() -> None:
-    quote = Quote("ref", 1, "carol", "two\nlines")
+    quote = Quote("ref", 1, "carol", "two\n**lines**")
     assert lines(said(reply_to=quote)) == ["bobb 10:12", "  ↪ carol: two lines", "  hello"]
     gone = structs.replace(quote, is_deleted=True, text="")
     assert lines(said(reply_to=gone))[1] == "  ↪ carol: [message deleted]"
@@ -58,6 +67,9 @@ def test_a_thread_is_told_at_its_root_and_at_what_hangs_from_it() -> None:
     assert lines(said(replies=1))[-1] == "  ↳ 1 reply"
     assert lines(said(replies=3))[-1] == "  ↳ 3 replies"
     assert lines(said(thread="ref"))[1] == "  ↳ in a thread"
+    told = lines(said(thread="ref"), thread_of="the thread of carol: " + "see this " * 9)[1]
+    assert told.startswith("  ↳ in the thread of carol: see this see")
+    assert cell_len(told) == WIDTH
     assert lines(said(thread="ref", replies=2), in_thread=True) == ["bobb 10:12", "  hello"]
 
 

@@ -126,7 +126,7 @@ async def test_a_thread_takes_the_place_of_the_room_until_escape() -> None:
     backend.say("I do", thread=root.ref)
     backend.change(root, replies=1)
     async with looking(backend, "ops") as seen:
-        await seen.until_shown("↳ 1 reply", "↳ in a thread", "other things")
+        await seen.until_shown("↳ 1 reply", "↳ in the thread of bobb: who ships?", "other things")
         await seen.press("ctrl+t")
         await seen.until_shown(
             "Thread in #ops", "who ships?", "I do", "> message the thread in #ops"

@@ -20,6 +20,7 @@ from coterie.tui.composing import Composing
 from coterie.tui.item_lines import Look
 from coterie.tui.message_actions import STAYS_SELECTED, act, opened
 from coterie.tui.navigating import go_to_end
+from coterie.tui.possible import possible
 from coterie.tui.session import Session, Work
 from coterie.tui.sidebar import Sidebar
 from coterie.tui.slash import run_command
@@ -28,7 +29,7 @@ from coterie.tui.timeline_view import TimelineView
 from coterie.ui.clean import clean_line
 from coterie.ui.commands import SCREEN_COMMANDS, Called, Said, parse
 from coterie.ui.completion import Known
-from coterie.ui.keymap import KEYS
+from coterie.ui.keymap import KEYS, Key
 
 if TYPE_CHECKING:
     from coterie.tui.app import ChatApp
@@ -48,6 +49,7 @@ class ChatScreen(ChatKeys):
         & #typing, #target { height: 1; padding: 0 1; color: $text-muted; }
         & #notice { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
         & #footer { height: 1; padding: 0 1; background: $panel; color: $text-muted; }
+        & #first { height: 1fr; padding: 1 2; }
         & .empty { display: none; }
     }
     """
@@ -79,6 +81,7 @@ class ChatScreen(ChatKeys):
                 yield Static(id="header", markup=False)
                 yield Static(id="banner", markup=False, classes="empty")
                 yield TimelineView(id="timeline")
+                yield Static(id="first", markup=False, classes="empty")
                 for line in ("typing", "target", "notice"):
                     yield Static(id=line, markup=False, classes="empty")
                 yield Composer(self._known, self._entered, self.app.settings.keys, id="composer")
@@ -123,6 +126,9 @@ class ChatScreen(ChatKeys):
             self.timeline.show(key, items, look, has_newest=has_newest)
         elif not room:
             self.timeline.show("", [], look)
+        first = "" if session.rooms else words.first_steps(session.account, session.server)
+        self._put("first", first)
+        self.timeline.set_class(bool(first), "empty")
         if self.timeline.selected and self.timeline.selected_message is None:
             self.end_select()
         self._look_at()
@@ -165,8 +171,8 @@ class ChatScreen(ChatKeys):
         """What the composer is for, and above it what went wrong, what the keys are, or what Tab would offer."""
         self._put("target", target_line(self.composing.target, self.composer.size.width))
         text = self._told
-        if not text and self.timeline.selected:
-            text = words.select_hint()
+        if not text and (selected := self.timeline.selected_message):
+            text = words.select_hint(self.possible(selected))
         if not text and (found := self.composer.completion):
             text = "Tab: " + "  ".join(choice.inserted for choice in found.choices)
         if not text and self.session.notice != self.session.connection.text:  # the footer has it
@@ -296,6 +302,18 @@ class ChatScreen(ChatKeys):
     def action_select(self) -> None:
         if self.timeline.select_next(-1):
             self.begin_select(self.timeline.selected)
+
+    def possible(self, message: Message) -> list[Key]:
+        """The keys that do something with it."""
+        room = self.session.room
+        return possible(message, self.session.account, is_admin=bool(room and room.admin))
+
+    def on_timeline_view_clicked(self, event: TimelineView.Clicked) -> None:
+        if event.number:
+            self._told = ""
+            self.begin_select(event.number)
+        else:
+            self.end_select()
 
     def action_with_selected(self, action: str) -> None:
         """One of ``keymap.SELECT_KEYS``."""

@@ -7,15 +7,20 @@ from coterie.client.api import Message, Quote, Reactions
 from coterie.tui.room_timeline import Day, Entry, Item, New, Unsent, local_time
 from coterie.tui.words import MAX_NAME
 from coterie.tui.wrapping import Line, Run, cells, cut, harmless, wrap
-from coterie.tui.writing import INDENT, text_lines
+from coterie.tui.writing import INDENT, done_lines, text_lines
 from coterie.ui.clean import clean_line
 from coterie.ui.pins import words_of
+from coterie.ui.plain import plain_words
 
 STYLES = (
     "text", "strong", "emphasis", "strike", "code", "quote", "link", "mention", "mention-me",
     "note", "sender", "own", "good", "bad", "new",
 )  # fmt: skip
 
+SYSTEM = (
+    "-- "  # no message of anybody begins so: one begins with a name, ``DONE``, or further right
+)
+DONE = "* "
 MAX_EMOJI = 8  # cells; others choose what they react with
 MAX_REACTIONS = 20  # emoji that are shown
 MAX_QUOTED = 400  # characters looked at, of which a line shows some
@@ -63,27 +68,31 @@ def _rule(word: str, width: int, style: str) -> Line:
 def _system_line(message: Message, look: Look) -> list[Line]:
     text = harmless(message.text).replace("\n", " ")
     text = f"{text} {look.clock(message.time)}"
-    lines = wrap([(text, "note")], look.width - len(INDENT))
-    return [[("* " if number == 0 else INDENT, "note"), *line] for number, line in enumerate(lines)]
+    lines = wrap([(text, "note")], look.width - len(SYSTEM))
+    return [
+        [(SYSTEM if number == 0 else " " * len(SYSTEM), "note"), *line]
+        for number, line in enumerate(lines)
+    ]
 
 
 def _entry(entry: Entry, look: Look) -> list[Line]:
     message = entry.message
-    body = _body(message, look)
+    is_done = message.is_action and message.kind == "text" and not message.deleted_by
+    body = _body(message, look) if not is_done else _done(message, look, entry.pin)
+    above = 1 if is_done else 0  # of the body, before what it belongs to is told
     if not entry.in_thread and message.thread and not message.reply_to:
-        body.insert(0, _note("↳ in a thread", look))
+        body.insert(above, _note(f"↳ in {entry.thread_of or 'a thread'}", look))
     if message.reply_to:
-        body.insert(0, _quote(message.reply_to, look.width))
+        body.insert(above, _quote(message.reply_to, look.width))
     if message.reactions:
         body += _reactions(message.reactions, look)
     if message.replies and not entry.in_thread:
         replies = "1 reply" if message.replies == 1 else f"{message.replies} replies"
         body.append([(INDENT, "text"), (f"↳ {replies}", "link")])
-    if not entry.has_head:
+    if is_done or not entry.has_head:
         return body
-    style = "own" if message.sender == look.own_name else "sender"
     head: Line = [
-        (cut(clean_line(message.sender), MAX_NAME), style),
+        _name(message, look),
         *_pin(entry.pin),
         (f" {look.clock(message.time)}", "note"),
     ]
@@ -107,8 +116,28 @@ def _body(message: Message, look: Look) -> list[Line]:
     if message.kind != "text":
         what = cut(harmless(message.kind).replace("\n", " "), MAX_NAME) or "something"
         return [_note(f"[{what}: this version cannot show it]", look)]
-    lines = _text(message, look)
-    notes: list[Run] = []
+    return _noted(text_lines(message.text, look.width, look.own_name), message, look)
+
+
+def _done(message: Message, look: Look, pin: str) -> list[Line]:
+    """What somebody does: on the line of the name, with the time behind it.
+
+    The mark of the pin is before the name: what is behind it is anybody's word.
+    """
+    mark = words_of(pin).mark if pin in _PIN_STYLES else ""
+    head: Line = [(f"{mark} ", _PIN_STYLES[pin])] if mark else []
+    lines = done_lines(DONE, [*head, _name(message, look)], message.text, look.width, look.own_name)
+    return _noted(lines, message, look, f" {look.clock(message.time)}")
+
+
+def _name(message: Message, look: Look) -> Run:
+    style = "own" if message.sender == look.own_name else "sender"
+    return cut(clean_line(message.sender), MAX_NAME), style
+
+
+def _noted(lines: list[Line], message: Message, look: Look, *notes_first: str) -> list[Line]:
+    """With what is told behind the text, where there is room for it, or below it."""
+    notes: list[Run] = [(note, "note") for note in notes_first]
     if message.edited:
         notes.append(("  (edited)", "note"))
     if message.state == "changing":
@@ -117,16 +146,8 @@ def _body(message: Message, look: Look) -> list[Line]:
         if sum(cells(text) for text, _ in lines[-1]) + cells(note[0]) <= look.width:
             lines[-1].append(note)
         else:
-            lines.append([note])
+            lines.append([(INDENT, "text"), (note[0].strip(), note[1])])
     return lines
-
-
-def _text(message: Message, look: Look) -> list[Line]:
-    """What is done is told behind the name, and indented like all text: else it could pass for the system's."""
-    if not message.is_action:
-        return text_lines(message.text, look.width, look.own_name)
-    name = cut(clean_line(message.sender), MAX_NAME)
-    return text_lines(message.text, look.width, look.own_name, who_does=name)
 
 
 def _note(text: str, look: Look) -> Line:
@@ -140,7 +161,7 @@ def _quote(quote: Quote, width: int) -> Line:
     elif not quote.sender:
         said = "[said before you were here]"
     else:
-        said = " ".join(harmless(quote.text[:MAX_QUOTED]).split())
+        said = plain_words(harmless(quote.text[:MAX_QUOTED]))
     name = cut(clean_line(quote.sender), MAX_NAME)
     text = f"↪ {name}: {said}" if name else f"↪ {said}"
     return [(INDENT, "text"), (cut(text, width - len(INDENT)), "quote")]
@@ -183,7 +204,12 @@ def _unsent(unsent: Unsent, look: Look) -> list[Line]:
         state, style = "… sending" if unsent.is_connected else "… waiting for the server", "note"
     state = harmless(f" {state}").replace("\n", " ")
     head = wrap([(look.own_name, "own"), (state, style)], look.width)
-    body = [] if message.kind == "delete" else _text(message, look)
+    if message.kind == "delete":
+        body = []
+    elif message.is_action:
+        body = done_lines(DONE, [(look.own_name, "own")], message.text, look.width, look.own_name)
+    else:
+        body = text_lines(message.text, look.width, look.own_name)
     if message.reply_to:
         body.insert(0, _quote(message.reply_to, look.width))
     return head + body

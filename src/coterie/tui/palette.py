@@ -8,7 +8,7 @@ from coterie.tui.slash import IN_PALETTE, run_command
 from coterie.tui.themes import THEMES
 from coterie.tui.trust import heed, verify
 from coterie.ui.commands import COMMANDS
-from coterie.ui.keymap import KEYS, SELECT_KEYS
+from coterie.ui.keymap import KEYS
 
 if TYPE_CHECKING:
     from coterie.tui.chat_screen import ChatScreen
@@ -34,8 +34,10 @@ async def pick_command(screen: "ChatScreen") -> None:
     picks = []
     if screen.banner is not None and screen.banner.way != "wait":
         picks.append(Pick("heed", "acknowledge, or go on", "what the warning says"))
-    if screen.timeline.selected_message is not None:
-        picks += [Pick(f"!{key.action}", key.help, "the selected message") for key in SELECT_KEYS]
+    selected = screen.timeline.selected_message
+    if selected is not None:
+        keys_for_it = screen.possible(selected)
+        picks += [Pick(f"!{key.action}", key.help, "the selected message") for key in keys_for_it]
     picks += [Pick(f"/{name}", name, COMMANDS[name].help) for name in IN_PALETTE]
     keys = {key.action: key for key in KEYS}
     picks += [Pick(f"^{one}", keys[one].help, keys[one].shown) for one in _BY_KEY]

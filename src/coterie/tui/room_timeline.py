@@ -8,8 +8,11 @@ from typing import TypeAlias
 
 from coterie.client.api import Message
 from coterie.tui.window import Window
+from coterie.tui.words import account
+from coterie.ui.plain import plain_words
 
 RUN = timedelta(minutes=5)  # what one person says within it stands under one head
+MAX_BEGINNING = 200  # characters of what began a thread that are looked at for its line
 LANDING = 100  # of the newest messages may be told before they leave the outbox
 
 
@@ -36,6 +39,7 @@ class Entry:
     has_head: bool
     pin: str
     in_thread: bool = False  # where the thread alone is shown: nobody needs to be told
+    thread_of: str = ""  # which one it is in, in words; empty where nothing is known of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class RoomTimeline:
         self._built_of: tuple[object, ...] = ()
         self._last_day: date | None = None
         self._has_line = True  # it is in the items, or nowhere
+        self._roots: dict[str, Message] = {}  # messages that threads hang from
         self._unsent: list[Unsent] = []
 
     def belongs(self, message: Message) -> bool:
@@ -109,7 +114,7 @@ class RoomTimeline:
         return [*self._items, *self._on_its_way(is_connected=is_connected)]
 
     def _begin(self) -> None:
-        self._items, self._built, self._last_day = [], 0, None
+        self._items, self._built, self._last_day, self._roots = [], 0, None, {}
         messages = self.window.messages
         is_cut = self.window.has_older and bool(messages)
         # the line is not in sight where what is new begins before the window
@@ -129,11 +134,32 @@ class RoomTimeline:
             above is not None
             and message.kind != "line"
             and (above.kind, above.sender) == (message.kind, message.sender)
+            and not (above.is_action or message.is_action)  # those have no head
             and timedelta(0) <= time - local_time(above.time) < RUN
         )
-        entry = Entry(message, not continues, "" if continues else pin, in_thread=bool(self.thread))
+        entry = Entry(
+            message,
+            not continues,
+            "" if continues else pin,
+            in_thread=bool(self.thread),
+            thread_of=self._thread_of(message, above),
+        )
+        if message.replies:
+            self._roots[message.ref] = message
         kept = before.get(message.number)
         self._items.append(kept if kept == entry else entry)
+
+    def _thread_of(self, message: Message, above: Message | None) -> str:
+        """In words; empty where what it hangs from is not here."""
+        if not message.thread or self.thread:
+            return ""
+        if above is not None and message.thread in (above.thread, above.ref):
+            return "the thread above"
+        root = self._roots.get(message.thread)
+        if root is None:
+            return ""
+        said = "[message deleted]" if root.deleted_by else plain_words(root.text[:MAX_BEGINNING])
+        return f"the thread of {account(root.sender)}: {said}"
 
     def _is_new(self, message: Message, account: str) -> bool:
         """What the system says is no news, nor is what one said oneself."""

@@ -55,7 +55,7 @@ class Session:
     ) -> None:
         self._backend, self._changed, self._spawn, self._heard = backend, changed, spawn, heard
         self.ask = Asking(backend)
-        self.account = ""
+        self.account = self.server = ""
         self.connection = CONNECTING
         self.notice = ""  # the last one, until it is over
         self.rooms: dict[str, Room] = {}
@@ -123,7 +123,7 @@ class Session:
     async def start(self, wanted: str | None) -> None:
         """Lists the rooms, and opens ``wanted`` or the first: as soon as there is one. Raises InvalidInput."""
         status = await self.ask(GetStatus(catch_up=False), Status)
-        self.account = status.account
+        self.account, self.server = status.account, status.server
         for room in status.rooms:
             if room.room_id not in self.rooms:  # else it was told meanwhile
                 self.take_room(room)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
+from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message as Event
 from textual.scroll_view import ScrollView
@@ -69,6 +70,13 @@ class TimelineView(ScrollView, can_focus=False):
 
     class Moved(Event):
         """Other messages are in sight."""
+
+    class Clicked(Event):
+        """On the message with that number; 0 for no message."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id)
@@ -179,6 +187,14 @@ class TimelineView(ScrollView, can_focus=False):
                 return True
             place += step
         return False
+
+    def on_click(self, event: Click) -> None:
+        """Of the line below the pointer."""
+        line = event.y + self.scroll_offset.y
+        item = self._items[bisect_right(self._tops, line) - 1] if line < self._tops[-1] else None
+        message = item.message if isinstance(item, Entry) else None
+        is_said = message is not None and message.kind != "line"
+        self.post_message(self.Clicked(message.number if message and is_said else 0))
 
     # --- laying out ----------------------------------------------------------------------------
 

@@ -1,10 +1,12 @@
 """What the screens say about rooms, people and the connection. Pure; text from others is cleaned here."""
 
+from collections.abc import Iterable
+
 from coterie.client.api import Member, Room, Status
 from coterie.tui.wrapping import cut
 from coterie.ui.clean import clean_line
 from coterie.ui.commands import SCREEN_COMMANDS
-from coterie.ui.keymap import KEYS, SELECT_KEYS
+from coterie.ui.keymap import KEYS, SELECT_KEYS, Key
 from coterie.ui.pins import PinWords, words_of
 
 MAX_NAME = 32  # cells; an account's name is no longer, and a hostile server's is cut
@@ -140,7 +142,27 @@ def help_text() -> str:
     )
 
 
-def select_hint() -> str:
-    """What the letters do now."""
-    keys = [f"{key.shown} {key.help}" for key in SELECT_KEYS if len(key.shown) == 1]
-    return " · ".join([*(hint for hint in keys if hint[0] not in "↑↓"), "Esc back"])
+def select_hint(keys: Iterable[Key]) -> str:
+    """What they do now."""
+    return " · ".join([*(f"{key.shown} {key.help}" for key in keys), "Esc back"])
+
+
+def first_steps(account_name: str, server: str) -> str:
+    """In place of messages where there is no room yet."""
+    name = account(account_name)
+    steps = (
+        ("/create ROOM NAME …", "makes a room with these people"),
+        ("/msg NAME", "begins direct messages with one"),
+        ("F1", "lists all keys and commands"),
+    )
+    width = max(len(typed) for typed, _ in steps)
+    return "\n".join(
+        [
+            f"You are {name} on {clean_line(server)}.",
+            "There is no room yet.",
+            "",
+            *(f"{typed:<{width}}  {does}" for typed, does in steps),
+            "",
+            f"Others add you to their rooms by that name: {name}",
+        ]
+    )

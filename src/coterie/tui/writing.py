@@ -15,15 +15,31 @@ MAX_LINES = 400  # of one message: nobody has to scroll past more
 LEAST_WIDTH = 8  # cells; narrower, a line of somebody's quote in a quote in a list has none left
 
 
-def text_lines(text: str, width: int, own_name: str, *, who_does: str = "") -> list[Line]:
-    """``text`` as its sender wrote it, in ``width`` cells. A mention of ``own_name`` is lit.
+def text_lines(text: str, width: int, own_name: str) -> list[Line]:
+    """``text`` as its sender wrote it, in ``width`` cells. A mention of ``own_name`` is lit."""
+    lines = _blocks(_parsed(text), width - len(INDENT), own_name)
+    return _indented(_bounded(lines, text, width))
 
-    ``who_does``: it is what this person does, told behind the name.
-    """
-    blocks = markdown.parse(harmless(text[:MAX_SHOWN]))
-    if who_does:
-        blocks = _told_of(who_does, blocks)
-    lines = _blocks(blocks, width - len(INDENT), own_name)
+
+def done_lines(sign: str, head: Line, text: str, width: int, own_name: str) -> list[Line]:
+    """``text`` as what somebody does, behind ``head``, which says who; ``sign`` is as wide as the indent."""
+    first, rest = _first_paragraph(_parsed(text))
+    runs = [*head, (" ", "text"), *_runs(_leaning(first), "text", own_name)] if first else head
+    lines = [*wrap(runs, width - len(INDENT)), *_blocks(rest, width - len(INDENT), own_name)]
+    (_, *begun), *others = _indented(_bounded(lines, text, width))
+    return [[(sign, "text"), *begun], *others]
+
+
+def _parsed(text: str) -> tuple[markdown.Block, ...]:
+    return markdown.parse(harmless(text[:MAX_SHOWN]))
+
+
+def _indented(lines: list[Line]) -> list[Line]:
+    return [[(INDENT, "text"), *line] for line in lines] or [[(INDENT, "text")]]
+
+
+def _bounded(lines: list[Line], text: str, width: int) -> list[Line]:
+    """Not more of them than anybody scrolls past, and then what is left out."""
     left, lines_left = len(text) - MAX_SHOWN, len(lines) - MAX_LINES
     more = [f"{left:,} more characters"] if left > 0 else []
     if lines_left > 0:
@@ -31,16 +47,18 @@ def text_lines(text: str, width: int, own_name: str, *, who_does: str = "") -> l
     if more:
         note = f"[{' and '.join(more)}: `coterie read` shows them]"
         lines = lines[:MAX_LINES] + wrap([(note, "note")], width - len(INDENT))
-    return [[(INDENT, "text"), *line] for line in lines] or [[(INDENT, "text")]]
+    return lines
 
 
-def _told_of(name: str, blocks: tuple[markdown.Block, ...]) -> tuple[markdown.Block, ...]:
-    """The name before the first paragraph, or above what is none."""
+def _first_paragraph(
+    blocks: tuple[markdown.Block, ...],
+) -> tuple[tuple[inlines.Inline, ...], tuple[markdown.Block, ...]]:
+    """What is in it, where it is one, and what is behind it."""
     match blocks:
         case (markdown.Paragraph(parts), *rest):
-            return (markdown.Paragraph((inlines.Plain(f"{name} "), *_leaning(parts))), *rest)
+            return parts, tuple(rest)
         case _:
-            return (markdown.Paragraph((inlines.Plain(name),)), *blocks)
+            return (), blocks
 
 
 def _leaning(parts: tuple[inlines.Inline, ...]) -> tuple[inlines.Inline, ...]:
