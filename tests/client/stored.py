@@ -68,7 +68,7 @@ class Stored:
             author.account_key,
             own_ref.device,
             content.encode(said),
-            is_admin=author in self._admins,
+            is_moderator=author in self._admins,
             is_own=author == CAROL,
         )
         with self.store.transaction():

@@ -298,6 +298,23 @@ async def test_direct_messages_are_opened_and_refused_as_a_screen_asks(tmp_path:
         assert (await bobb.read("@alice"))[-1].text == "alice set the topic to: lunch"
 
 
+@asynchronous
+async def test_neither_deletes_what_the_other_said_and_each_his_own(tmp_path: Path) -> None:
+    async with two_in(tmp_path) as (house, alice, bobb):
+        said = {m.text: m.ref for m in await alice.read("@bobb") if m.kind == "text"}
+        error = await error_of(
+            passing(
+                house.clock,
+                asyncio.create_task(bobb.ask(api.DeleteMessage("@alice", said["alice is here"]))),
+            )
+        )
+        assert str(error) == "alice wrote it: only that account may delete it"
+        await bobb.ask(api.DeleteMessage("@alice", said["bobb is here"]))
+        await waited(house, lambda: not bobb.log.outbox)
+        await settled(house, [alice, bobb])
+        assert await alice.texts("@bobb") == ["alice is here", ""]
+
+
 # --- hostile -------------------------------------------------------------------------------------
 
 

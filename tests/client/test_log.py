@@ -15,7 +15,16 @@ from coterie.errors import LocalProtocolError
 from coterie.mls import DEFAULT_SUITE
 from coterie.wire import chain
 from coterie.wire.frames import Kind
-from tests.client.people import NOW, Reader, Room, new_device, new_room, new_state, same_everywhere
+from tests.client.people import (
+    NOW,
+    Reader,
+    Room,
+    direct_room,
+    new_device,
+    new_room,
+    new_state,
+    same_everywhere,
+)
 
 # --- a room that works -------------------------------------------------------------------------
 
@@ -49,7 +58,7 @@ def test_own_message_is_shown_at_its_place_and_who_waits_is_told() -> None:
         alice.device.account_key,
         alice.device.id,
         b"mine",
-        is_admin=True,
+        is_moderator=True,
         is_own=True,
     )
     assert alice.happenings == [expected, Landed(ticket, entry.seq)]
@@ -71,8 +80,19 @@ def test_who_says_something_is_an_admin_or_not_in_the_epoch_of_the_entry() -> No
     room.settle()
     for reader in (alice, bobb):
         said = {h.content: h for h in reader.happenings if isinstance(h, Said)}
-        assert [said[text].is_admin for text in (b"before", b"after")] == [False, True]
+        assert [said[text].is_moderator for text in (b"before", b"after")] == [False, True]
         assert {h.account_key for h in said.values()} == {bobb.device.account_key}
+
+
+def test_of_two_who_talk_alone_neither_deletes_what_the_other_said() -> None:
+    room, readers = direct_room()
+    for reader in readers:
+        reader.say(b"hello")
+    room.settle()
+    for reader in readers:
+        said = reader.told(Said)
+        assert [one.is_moderator for one in said] == [False, False]
+        assert {one.account_key for one in said} == set(reader.state.admins)
 
 
 def test_chain_is_that_of_the_protocol() -> None:

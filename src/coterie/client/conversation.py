@@ -29,11 +29,11 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """An application message of the log that counts. ``is_admin``: of the room, in the entry's own epoch."""
+    """An application message of the log that counts. ``is_moderator``: of the room, in the entry's own epoch."""
 
     ref: Ref
     author: Author
-    is_admin: bool
+    is_moderator: bool
     content: Content
 
 
@@ -176,7 +176,7 @@ def _edit(arrived: Arrived, edit: Edit, before: Row | None, me: str) -> Change |
 def _delete(arrived: Arrived, before: Row | None) -> Change | None:
     if before is None or before.is_deleted:
         return None
-    if arrived.author.account_key != before.author.account_key and not arrived.is_admin:
+    if arrived.author.account_key != before.author.account_key and not arrived.is_moderator:
         return None
     left = Row(
         before.ref,

@@ -36,7 +36,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Somebody's content, at its place. ``is_admin``: of the room, in the entry's own epoch."""
+    """Somebody's content, at its place. ``is_moderator``: by ``moderates``, in the entry's own epoch."""
 
     seq: int
     message_id: bytes
@@ -44,7 +44,7 @@ class Said:
     account_key: bytes
     device: bytes
     content: bytes
-    is_admin: bool
+    is_moderator: bool
     is_own: bool
 
 

@@ -32,7 +32,7 @@ from coterie.client.opening import open_entry
 from coterie.client.own_entry import read_own
 from coterie.client.position import Position
 from coterie.client.rejoin import epoch_of_sender
-from coterie.client.room_policy import leaf_identity, room_state_of
+from coterie.client.room_policy import leaf_identity, moderates, room_state_of
 from coterie.client.successor_entry import diverged, read_successor
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import (
@@ -218,7 +218,7 @@ def _apply(
                 sender.account_key,
                 entry.device,
                 received.data,
-                is_admin=sender.account_key in room_state_of(before).admins,
+                is_moderator=moderates(room_state_of(before), sender.account_key),
                 is_own=False,
             )
             log = replace(log, group=received.group)

@@ -9,7 +9,7 @@ from coterie.client.group_log import GroupLog, Halt, History, Step
 from coterie.client.happening import Dropped, Event, Landed, Line, Said
 from coterie.client.intent import Change, Leave, Say, Succeed
 from coterie.client.opening import open_entry
-from coterie.client.room_policy import leaf_identity, room_state_of
+from coterie.client.room_policy import leaf_identity, moderates, room_state_of
 from coterie.errors import LocalProtocolError, RemoteProtocolError, RuleViolation
 from coterie.mls import Group
 from coterie.wire.frames import Entry, Kind
@@ -51,7 +51,7 @@ def read_own(log: GroupLog, entry: Entry, history: History, now: float) -> Step:
                 own.account_key,
                 entry.device,
                 content,
-                is_admin=own.account_key in room_state_of(log.group).admins,
+                is_moderator=moderates(room_state_of(log.group), own.account_key),
                 is_own=True,
             )
             return Step(log, (said, landed), used)

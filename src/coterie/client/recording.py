@@ -51,7 +51,7 @@ class Recorder:
         arrived = Arrived(
             Ref(said.device, said.message_id),
             Author(said.sender, said.account_key),
-            said.is_admin,
+            said.is_moderator,
             content.decode(said.content),
         )
         change = take(arrived, self._store.history(room_id), self._me.name)

@@ -88,6 +88,11 @@ def is_direct(state: RoomState) -> bool:
     return len(state.room_id) != ROOM_ID_SIZE
 
 
+def moderates(state: RoomState, account_key: bytes) -> bool:
+    """Whether that account may delete what others have said: an admin may; of two who talk alone, neither."""
+    return account_key in state.admins and not is_direct(state)
+
+
 def direct_room_id(one: bytes, other: bytes) -> bytes:
     """32 bytes, alike for both: the id of the direct messages of two account keys."""
     return hashlib.sha256(b"coterie/1 direct" + b"".join(sorted((one, other)))).digest()

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from coterie import content
 from coterie.client import api
+from coterie.client import log as logs
 from coterie.client.conversation import (
     MAX_REACTIONS,
     MAX_REACTIONS_EACH,
@@ -15,6 +16,7 @@ from coterie.client.conversation import (
 from coterie.client.finding import message_ref, ticket_id
 from coterie.client.intent import Say
 from coterie.client.placing import Placing
+from coterie.client.room_policy import is_direct, moderates
 from coterie.client.running import Running
 from coterie.content import Delete, Edit, Reaction, Ref, Text
 from coterie.errors import InvalidInput
@@ -94,9 +96,10 @@ class Saying:
         history = self._store.history(self._rooms.room_id(group_id))
         me = Author(account.name, account.account_public_key)
         here = Ref(account.device, bytes(MESSAGE_ID_SIZE))
-        arrived = Arrived(here, me, self._rooms.is_admin(log), said)
+        arrived = Arrived(here, me, moderates(logs.state(log), me.account_key), said)
         if take(arrived, history, account.name) is None:
-            raise InvalidInput(_why_not(arrived, said, history))
+            is_alone = is_direct(logs.state(log))
+            raise InvalidInput(_why_not(arrived, said, history, is_direct=is_alone))
 
     async def _say(
         self, group_id: bytes, said: Text | Edit | Delete | Reaction, *, wait: bool
@@ -122,7 +125,9 @@ _NOT_HERE = "that message is not here"
 _DELETED = "that message was deleted"
 
 
-def _why_not(arrived: Arrived, said: Edit | Delete | Reaction, history: History) -> str:
+def _why_not(
+    arrived: Arrived, said: Edit | Delete | Reaction, history: History, *, is_direct: bool
+) -> str:
     """Why it would do nothing."""
     row = history.row(said.target)
     if row is None:
@@ -136,7 +141,8 @@ def _why_not(arrived: Arrived, said: Edit | Delete | Reaction, history: History)
                 "it is no text" if is_own else f"{row.author.name} wrote it, who alone may edit it"
             )
         case Delete():
-            return f"{row.author.name} wrote it: only that account and an admin may delete it"
+            others = "" if is_direct else " and an admin"
+            return f"{row.author.name} wrote it: only that account{others} may delete it"
         case Reaction(is_removed=True):
             return f"you did not react with {said.emoji}"
         case Reaction():
