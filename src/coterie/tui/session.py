@@ -1,7 +1,7 @@
 """What the screens show and do, without a screen: the rooms, the open one, and what is said meanwhile."""
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, assert_never
 
@@ -61,7 +61,7 @@ class Session:
         self.rooms: dict[str, Room] = {}
         self.is_listed = False  # whether these are all, and not only those that are known yet
         self.members: tuple[Member, ...] = ()  # of the open room
-        self.pins: dict[str, str] = {}  # how the keys of people came here, by name
+        self._pins: dict[str, dict[str, str]] = {}  # how people's keys came here: by room, and name
         self.opened = OpenRoom(self.ask, changed)
         self.drafts = Drafts(self.ask, spawn)
         self.says_typing = True
@@ -94,6 +94,15 @@ class Session:
         """A ``PresenceWord`` for the other one of direct messages."""
         around = self._around.get(room.room_id)
         return around.presence.get(room.direct, "unknown") if around else "unknown"
+
+    @property
+    def pins(self) -> Mapping[str, str]:
+        """How the keys of people came here that they have in the open room, by name."""
+        return self.pins_in(self.opened.room_id)
+
+    def pins_in(self, room_id: str) -> Mapping[str, str]:
+        """The same of another room: under one name there may be another key."""
+        return self._pins.get(room_id, {})
 
     @property
     def in_order(self) -> list[Room]:
@@ -211,7 +220,8 @@ class Session:
     async def _list_members(self, room_id: str) -> None:
         """Of the open room, and of direct messages, which show how the other's key came here."""
         members = (await self.ask(ListMembers(room_id), Members)).members
-        self.pins |= {member.name: member.pin for member in members}
+        pins = self._pins.setdefault(room_id, {})  # who has left keeps the last one
+        pins |= {member.name: member.pin for member in members}
         if room_id == self.opened.room_id:
             self.members = members
         self._changed()

@@ -50,6 +50,6 @@ def _line(room: Room, session: Session) -> tuple[str, str]:
     """The name as wide as there is room for it, and what is new."""
     is_open = room.room_id == session.opened.room_id
     new = words.news(room, has_draft=room.has_draft and not is_open)
-    pin = session.pins.get(room.direct, "") if room.direct else ""
+    pin = session.pins_in(room.room_id).get(room.direct, "") if room.direct else ""
     name = words.side_name(room, session.presence(room), pin)
     return cut(name, _ROOM - cells(new) - 1), new

@@ -1,0 +1,31 @@
+"""What the main screen knows of its rooms."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from msgspec import structs
+
+from coterie.tui.session import Session
+from tests.asynchronous import asynchronous
+from tests.cli.fakes import ALICE, BOBB, OPS
+from tests.tui.memory import CAROL, DIRECT, Memory
+
+
+@asynchronous
+async def test_name_with_another_key_in_a_room_is_not_signed_as_the_one_that_was_compared() -> None:
+    memory, tasks = Memory(), set[asyncio.Task[Any]]()
+    stranger = structs.replace(CAROL, devices=("ee" * 16,), pin="changed")
+    memory.members[OPS.room_id] = (ALICE, BOBB, stranger)
+
+    def spawn(work: Coroutine[Any, Any, None]) -> None:
+        tasks.add(asyncio.create_task(work))
+
+    session = Session(memory, lambda: None, spawn)
+    await session.start("ops")
+    await asyncio.gather(*tasks)
+    assert session.pins["carol"] == "changed"
+    session.take_room(structs.replace(DIRECT, epoch=DIRECT.epoch + 1))  # with carol's own key
+    await asyncio.gather(*tasks)
+    assert session.pins["carol"] == "changed"
+    assert session.pins_in(DIRECT.room_id)["carol"] == "compared"
