@@ -114,6 +114,13 @@ class ChatApp(Program[CoterieError | None]):
         self._main.update()
         self._notifier.show_unread(sum(room.unread for room in self.session.rooms.values()))
 
+    def end(self) -> None:
+        """Once what was typed is kept; at once where the person asks again."""
+        if self._main.is_quitting or not self._main.is_mounted:
+            self.exit()
+        else:
+            self._main.begin(self._main.quit())
+
     def on_unmount(self) -> None:
         """Gives the terminal's title back."""
         self._notifier.close()

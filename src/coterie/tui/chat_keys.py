@@ -41,7 +41,7 @@ class ChatKeys(Screen[None]):
         self._chat.begin(self._chat.session.retry())
 
     def action_quit(self) -> None:
-        self._chat.begin(self._chat.quit())
+        self._chat.app.end()
 
     def action_thread(self) -> None:
         self._chat.begin(self._open_thread())

@@ -1,5 +1,6 @@
 """The main screen: rooms at the left, the open one at the right, and where one writes below it."""
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -22,6 +23,7 @@ from coterie.tui.message_actions import STAYS_SELECTED, act, opened
 from coterie.tui.navigating import go_to_end
 from coterie.tui.possible import possible
 from coterie.tui.session import Session, Work
+from coterie.tui.settled import settled
 from coterie.tui.sidebar import Sidebar
 from coterie.tui.slash import run_command
 from coterie.tui.target import Editing, Place, Target, request_of, target_line
@@ -69,6 +71,8 @@ class ChatScreen(ChatKeys):
         self.banner: Banner | None = None
         self._wanted = wanted
         self._told = ""  # what went wrong, or what was asked for
+        self._sending: set[asyncio.Task[Sent]] = set()  # what the client has not taken yet
+        self.is_quitting = False
         self._is_told_offline = False  # it is over once there is a connection
         self._was_connected = False
         self.jumped_from: list[tuple[str, int]] = []  # rooms and messages, to come back to
@@ -264,7 +268,10 @@ class ChatScreen(ChatKeys):
     async def _send(self, request: SendText | EditMessage, place: Place) -> None:
         self.session.sent()
         self._show_lines()
-        await self.session.ask(request, Sent)
+        sending = asyncio.create_task(self.session.ask(request, Sent))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+        await sending
         if isinstance(request, SendText) and place == self._opened_place:
             self.session.opened.clear_line()
             await go_to_end(self)
@@ -340,14 +347,26 @@ class ChatScreen(ChatKeys):
         await self.app.push_screen_wait(SettingsScreen(self.app.settings_file, self.app.apply))
 
     async def quit(self) -> None:
-        """Once what was begun is kept."""
-        await self.composing.save()
-        self.app.exit()
+        """Once what was entered and begun is kept. Nothing else is begun any more."""
+        await settled(self.composer)
+        self.is_quitting = True
+        if self._sending:
+            self.tell("a moment, what you sent is not kept yet: Ctrl+Q again leaves at once")
+            await asyncio.wait(self._sending)
+        try:
+            await self.composing.save()
+        except CoterieError as error:
+            self.app.exit(error)
+        else:
+            self.app.exit()
 
     # --- work in the background ----------------------------------------------------------------
 
     def begin(self, work: Work, *, says_nothing: bool = False) -> None:
         """What goes wrong is said in place of what was said before; which goes, where the person asked for this."""
+        if self.is_quitting:
+            work.close()
+            return
         if not says_nothing:
             self._told = self.session.notice = ""
         self.run_worker(self._telling(work))

@@ -18,6 +18,7 @@ from coterie.secret import Secret
 from coterie.tui.apart import apart
 from coterie.tui.dialogs import dialog_css, plain
 from coterie.tui.program import Program
+from coterie.tui.settled import settled
 from coterie.tui.themes import THEMES
 from coterie.ui.clean import clean
 from coterie.wire import names
@@ -198,7 +199,8 @@ class LoginScreen(Screen[None]):
         if self._joined is not None:
             self.app.exit(self._joined)
         elif isinstance(field, Input):
-            await _settled(field)
+            # Meanwhile no further key goes anywhere: what is typed behind Enter is the next field's, however quickly.
+            await settled(field)
             self._enter(field.id or "")
 
     def _enter(self, name: str) -> None:
@@ -280,16 +282,6 @@ class LoginScreen(Screen[None]):
 
     def _hint(self, keys: str) -> None:
         self.query_one(".dialog").border_subtitle = plain(keys)
-
-
-async def _settled(field: Input) -> None:
-    """Returns when it has taken what was typed before: keys wait in a queue of its own.
-
-    Meanwhile no further key goes anywhere, so that what is typed behind Enter is the next field's, however quickly.
-    """
-    taken = asyncio.Event()
-    field.call_later(taken.set)
-    await taken.wait()
 
 
 def _sentence(error: CoterieError) -> str:

@@ -1,5 +1,7 @@
-"""A program on the full screen. When it fails it leaves nothing on the terminal, and whoever ran it has the error."""
+"""A program on the full screen, which gives the terminal back as it was however it ends."""
 
+import asyncio
+import signal
 from typing import Any, TypeVar
 
 from textual.app import App
@@ -16,13 +18,34 @@ class Program(App[T]):
 
     async def run_async(self, **options: Any) -> T | None:
         """Textual's, until the end. Raises what went wrong in it, with a traceback for ``--debug``."""
-        result = await super().run_async(**options)
+        loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGHUP)
+
+        def end() -> None:
+            for number in numbers:  # a second one ends the process
+                loop.remove_signal_handler(number)
+            self.end()
+
+        for number in numbers:
+            loop.add_signal_handler(number, end)
+        try:
+            result = await super().run_async(**options)
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
         error = self._exception
         if isinstance(error, WorkerFailed):
             raise error.error
         if error is not None:
             raise error
         return result
+
+    def end(self) -> None:
+        """The person quits, or somebody ends the process or closes its terminal."""
+        self.exit()
+
+    async def action_quit(self) -> None:
+        """Textual's own key for it is asked before all of ours."""
+        self.end()
 
     def _print_error_renderables(self) -> None:
         self._exit_renderables.clear()

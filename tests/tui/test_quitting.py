@@ -1,0 +1,109 @@
+"""Who leaves loses nothing that was typed."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from coterie.client import api
+from coterie.errors import CoterieError, StorageError
+from coterie.tui.app import ChatApp
+from tests.asynchronous import asynchronous
+from tests.cli.fakes import OPS
+from tests.tui.look import Seen, looking
+from tests.tui.memory import Memory
+
+
+class Loading(Memory):
+    """Takes nothing before ``is_loaded`` is set, as at a start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held, self.is_loaded = asyncio.Event(), asyncio.Event()
+        self.is_full = False  # the disk
+
+    async def call(self, request: api.Request) -> api.Result:
+        if isinstance(request, api.SendText | api.SetDraft):
+            self.is_held.set()
+            await self.is_loaded.wait()
+            if self.is_full:
+                raise StorageError("the disk is full")
+        return await super().call(request)
+
+
+def typed(app: ChatApp, *keys: str) -> None:
+    """All at once, as a terminal gives them that was behind."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def until_over(seen: Seen) -> None:
+    await seen.until(lambda: not seen.app.is_running)
+
+
+@asynchronous
+async def test_what_was_entered_is_kept_before_the_program_ends() -> None:
+    """It was in no log and no draft: the program had ended while the client was still being loaded."""
+    backend = Loading()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        typed(seen.app, "h", "i", "enter", "ctrl+q")
+        await backend.is_held.wait()
+        await seen.until_shown("what you sent is not kept yet")
+        backend.is_loaded.set()
+        await until_over(seen)
+    assert [request.text for request in backend.requests(api.SendText)] == ["hi"]
+
+
+@asynchronous
+async def test_who_cannot_wait_leaves_at_once() -> None:
+    backend = Loading()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        await seen.press("h", "i", "enter", "ctrl+q")
+        await seen.until_shown("Ctrl+Q again leaves at once")
+        await seen.press("ctrl+q")
+        await until_over(seen)
+    assert backend.requests(api.SendText) == []
+
+
+@asynchronous
+async def test_all_keys_before_it_are_in_the_draft() -> None:
+    """The last letters were missing: the composer had not seen them when the key was obeyed."""
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        typed(seen.app, *"draft", "ctrl+q")
+        await until_over(seen)
+    assert backend.drafts == {OPS.room_id: "draft"}
+
+
+@asynchronous
+async def test_a_draft_that_cannot_be_kept_is_told_and_holds_nobody() -> None:
+    backend = Loading()
+    backend.is_full = True
+    backend.is_loaded.set()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        typed(seen.app, "h", "i", "ctrl+q")
+        await until_over(seen)
+    error = seen.app.return_value
+    assert isinstance(error, CoterieError)
+    assert str(error) == "the disk is full"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@asynchronous
+async def test_a_signal_ends_it_as_its_key_does(number: signal.Signals) -> None:
+    """The terminal stayed as the screen had it, without echo, and the last words were lost."""
+    backend = Memory()
+
+    async def kill(pilot: Pilot[CoterieError | None]) -> None:
+        await pilot.press("h", "i")
+        os.kill(os.getpid(), number)
+
+    await ChatApp(backend, "ops").run_async(headless=True, auto_pilot=kill)
+    assert backend.drafts == {OPS.room_id: "hi"}
