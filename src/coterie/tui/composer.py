@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from rich.text import Text
 from textual import events
 from textual.message import Message as Event
 from textual.widgets import TextArea
 
+from coterie.ui.clean import clean
 from coterie.ui.completion import Completion, Known, complete, emoji_before
 from coterie.ui.keymap import KEYS
 
@@ -98,6 +100,10 @@ class Composer(TextArea):
         if self.text != self._placed:
             self._placed = self.text
             self.post_message(self.Typed())
+
+    def get_line(self, line_index: int) -> Text:
+        """As it is drawn: what was quoted or pasted may hold what a terminal obeys."""
+        return Text(clean(self.document.get_line(line_index)), end="", no_wrap=True)
 
     def _enter(self) -> None:
         if not self.text.strip():

@@ -48,7 +48,7 @@ async def act(screen: "ChatScreen", action: str, message: Message) -> None:  # n
             screen.tell("copied, if your terminal allows it")
         case "quote":
             _check_here(message)
-            quoted = "".join(f"> {line}\n" for line in message.text.split("\n"))
+            quoted = "".join(f"> {line}\n" for line in clean(message.text).split("\n"))
             screen.composer.insert(quoted)
         case "open":
             await _open_link(screen, message)
