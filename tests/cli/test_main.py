@@ -108,6 +108,7 @@ def test_profile_of_the_environment_is_taken_where_none_is_named(
         (("invite", "--expires", "soon"), "not a duration: 'soon'", "write 90s, 15m, 12h or 7d"),
         (("serve", "--listen", "a b"), "not an address: 'a b'", "write HOST:PORT"),
         (("send", "ops", "\udcff"), "not UTF-8: '\\udcff'", "see `coterie send --help`"),
+        (("--json",), "missing command", "see `coterie --help`"),
         (("chat",), "the full screen needs a terminal", "use --plain"),
     ],
 )

@@ -129,7 +129,7 @@ def test_an_account_that_was_begun_is_gone_on_with(
     folder = tmp_path / "dora"
     with Profile.create(folder, Custody.FILE) as profile:
         open_store(profile).close()
-    terminals.start("dora", ["env", f"COTERIE_PROFILE={folder}", *COTERIE], 80, 24)
+    terminals.start("dora", [*COTERIE, "--profile", str(folder)], 80, 24)
     terminals.until_shown("dora", "An account was begun here")
     terminals.type("dora", stage.server.invite(), "Enter", "dora", "Enter")
     terminals.type("dora", PASSWORD, "Enter", PASSWORD, "Enter")

@@ -34,9 +34,23 @@ class Status(IntEnum):
         "coterie join coterie://chat.example.org:7617/#AX... alice",
         "coterie send ops 'shipping today'",
     ),
+    invoke_without_command=True,
+    no_args_is_help=True,
 )
-def coterie() -> None:
+@click.pass_context
+def coterie(context: click.Context) -> None:
     """Group chat that its own server cannot read."""
+    if context.invoked_subcommand is None:  # options alone, such as --profile
+        if not _is_on_terminal():
+            raise click.UsageError("Missing command.", context)
+        _, chat, words = coterie.resolve_command(context, ["chat"])
+        if chat is not None:
+            with chat.make_context("chat", words, parent=context) as inner:
+                chat.invoke(inner)
+
+
+def _is_on_terminal() -> bool:
+    return all(is_terminal(one) for one in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def main(words: Sequence[str] | None = None, engine: Engine | None = None) -> int:
@@ -50,7 +64,7 @@ def main(words: Sequence[str] | None = None, engine: Engine | None = None) -> in
     invocation = Invocation(engine or Engine())
     try:
         given = list(sys.argv[1:] if words is None else words)
-        if not given and all(is_terminal(one) for one in (sys.stdin, sys.stdout, sys.stderr)):
+        if not given and _is_on_terminal():
             given = ["chat"]
         with coterie.make_context("coterie", given, obj=invocation) as context:
             coterie.invoke(context)
