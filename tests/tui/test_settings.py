@@ -81,7 +81,14 @@ def test_what_does_not_belong_there_is_named(text: str, line: int, said: str) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("theme = 'light'\n\nbell = \n", 3), ("theme = '''light\n\n", 2)]
+    ("text", "line"),
+    [
+        ("theme = 'light'\n\nbell = \n", 3),
+        ("theme = '''light\n\n", 2),
+        (f"theme = {'9' * 5_000}", 1),
+        (f"theme = {'[' * 5_000}", 1),
+    ],
+    ids=["no value", "no end", "too long a number", "too deep"],
 )
 def test_of_what_is_no_toml_nothing_holds_and_the_line_is_said(text: str, line: int) -> None:
     assert read(text).settings == Settings()
@@ -192,10 +199,11 @@ def test_a_link_to_the_file_stays_one(path: Path, tmp_path: Path) -> None:
     assert SettingsFile.read(path).settings.theme == "terminal"
 
 
-def test_what_is_no_toml_is_not_written_over(path: Path) -> None:
-    path.write_text("theme = \n", encoding="utf-8")
+@pytest.mark.parametrize("text", ["theme = \n", f"theme = {'9' * 5_000}"], ids=["short", "long"])
+def test_what_is_no_toml_is_not_written_over(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
     file = SettingsFile.read(path)
     with pytest.raises(StorageError, match=r"chat.toml:1: this is no TOML") as raised:
         file.change("theme", "dark")
     assert raised.value.hint == "mend it in an editor first: it is not written over"
-    assert path.read_text(encoding="utf-8") == "theme = \n"
+    assert path.read_text(encoding="utf-8") == text

@@ -116,7 +116,7 @@ def read(text: str) -> Read:
 
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # it raises both for what is no TOML, too
         return Read(problems=(_syntax(error, text),))
     lines = _lines(text)
     values: dict[str, Any] = {}
@@ -239,7 +239,7 @@ _ASSIGNED = re.compile(rf"\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*=")
 _AT = re.compile(r" \(at line ([0-9]+), column [0-9]+\)")
 
 
-def _syntax(error: ValueError, text: str) -> Problem:
+def _syntax(error: Exception, text: str) -> Problem:
     found = _AT.search(str(error))
     line = int(found[1]) if found else max(len(text.splitlines()), 1)
     reason = clean_line(str(error).partition(" (at")[0])

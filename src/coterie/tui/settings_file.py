@@ -99,7 +99,7 @@ def _parsed(path: Path, text: str) -> "TOMLDocument":
 
     try:
         return tomlkit.parse(text)
-    except TOMLKitError as error:
+    except (TOMLKitError, ValueError, RecursionError) as error:
         problem = read(text).problems[0]
         hint = "mend it in an editor first: it is not written over"
         raise StorageError(f"{path}:{problem.line}: {problem.text}", hint=hint) from error
