@@ -210,3 +210,34 @@ def test_a_terminal_without_unicode_gets_escapes() -> None:
         env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)},
     )
     assert outcome.stdout.splitlines()[-1] == "caf\\xe9 \\u2713"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("TERM", "dumb", "this terminal has no full screen (TERM is dumb)"),
+        ("PYTHONIOENCODING", "latin-1", "the full screen needs UTF-8, and here it is iso8859-1"),
+    ],
+)
+def test_a_terminal_that_cannot_show_the_full_screen_is_told_so(
+    tmp_path: Path, name: str, value: str, error: str
+) -> None:
+    """It got the escapes of one, or a backslash and a number in the place of each line and dot."""
+    mine, its = os.openpty()
+    with open(mine, "rb", buffering=0) as terminal:
+        try:
+            ran = subprocess.run(  # noqa: S603
+                [sys.executable, "-m", "coterie", "--profile", str(tmp_path), "chat"],
+                stdin=its,
+                stdout=its,
+                stderr=its,
+                timeout=30,
+                check=False,
+                env={**os.environ, "TERM": "xterm", name: value},
+            )
+        finally:
+            os.close(its)
+        told = terminal.read(4_096).decode()
+    assert ran.returncode == 2
+    assert told.splitlines()[0] == f"coterie: error: {error}"
+    assert told.splitlines()[1].endswith("use --plain")

@@ -1,5 +1,7 @@
 """``coterie chat``."""
 
+import codecs
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -71,6 +73,13 @@ def command(
         raise Misuse("the full screen has no --json", hint="add --plain")
     if not all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise Misuse("the full screen needs a terminal", hint="use --plain")
+    if os.environ.get("TERM") == "dumb":
+        raise Misuse("this terminal has no full screen (TERM is dumb)", hint="use --plain")
+    if codecs.lookup(sys.stderr.encoding).name != "utf-8":
+        hint = "set LC_ALL to C.UTF-8, or use --plain"
+        raise Misuse(
+            f"the full screen needs UTF-8, and here it is {sys.stderr.encoding}", hint=hint
+        )
     from coterie.client.profile import NoAccount
     from coterie.tui.settings_file import SettingsFile
 
