@@ -417,3 +417,18 @@ async def test_no_color_takes_all_colour_away(monkeypatch: pytest.MonkeyPatch) -
     async with looking(backend, "ops") as seen:
         assert seen.app.no_color
         await seen.until_shown("bobb ! unverified 10:12")
+
+
+@asynchronous
+async def test_a_room_that_is_gone_when_it_is_picked_is_told_so() -> None:
+    """The program ended: of two groups for one pair of people one is forgotten."""
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        await seen.press("ctrl+k")
+        await seen.until_shown("Go to", "@carol")
+        del backend.rooms[DIRECT.room_id]
+        await seen.app.session.refresh()
+        await seen.paste_into_dialog("carol")
+        await seen.press("enter")
+        await seen.until_shown("that room is not there any more")

@@ -253,8 +253,10 @@ class Session:
         return found[0]
 
     async def open(self, room_id: str, *, around: int | None = None) -> None:
-        """Shows it: its newest messages, or those around a number."""
-        room = self.rooms[room_id]
+        """Shows it: its newest messages, or those around a number. Raises InvalidInput."""
+        room = self.rooms.get(room_id)
+        if room is None:
+            raise InvalidInput("that room is not there any more", hint="Ctrl+K shows those that are")
         if room_id != self.opened.room_id or around is not None:
             self.members = ()
             self._spawn(
