@@ -63,7 +63,9 @@ class Seen:
 
     async def press(self, *keys: str) -> None:
         """Keys by their names."""
-        await self.pilot.press(*keys)
+        for key in keys:
+            await self.pilot.press(key)
+            await self.app.typed_ahead.until_taken()
 
     @property
     def composed(self) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec import structs
-from textual.events import MouseScrollUp
+from textual.events import Key, MouseScrollUp
 
 from coterie.client import api
 from coterie.errors import CoterieError, Unavailable
@@ -146,6 +146,22 @@ async def test_what_went_wrong_stands_there_no_longer_than_it_is_so() -> None:
         await seen.until_shown("no such command")
         await seen.press("x")
         await seen.until_gone("no such command")
+
+
+@asynchronous
+async def test_what_is_typed_ahead_goes_where_it_is_meant() -> None:
+    """Of a switcher that opened too slowly for a fast typist, the room's name was sent as a message."""
+    backend = Memory()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        for key in ("ctrl+k", *"war", "enter", *"hello", "enter", "ctrl+f", *"hel"):
+            character = key if len(key) == 1 else None
+            seen.app.post_message(Key(key, character))  # all of it at once
+        await seen.until_shown("Search all rooms", "1 found")
+        assert [(one.room, one.text) for one in backend.requests(api.SendText)] == [
+            (WAR.room_id, "hello")
+        ]
+        assert seen.composed == ""
 
 
 @asynchronous

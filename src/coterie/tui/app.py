@@ -14,7 +14,9 @@ from coterie.tui.program import Program
 from coterie.tui.session import Session, Work
 from coterie.tui.settings import Read, Settings
 from coterie.tui.settings_file import SettingsFile
+from coterie.tui.settled import all_settled
 from coterie.tui.themes import THEMES
+from coterie.tui.typed_ahead import TypedAhead
 from coterie.ui.keymap import KEYS
 
 
@@ -45,6 +47,7 @@ class ChatApp(Program[CoterieError | None]):
             if key.action in ("previous_room", "next_room")
             for one in self.settings.keys.get(key.action, key.keys).split(",")
         }
+        self.typed_ahead = TypedAhead(self._give, self._all_done)
         self._is_due = False
         self._notifier = Notifier(self.settings, self._write, time.monotonic)
         self._presence = Presence(time.monotonic())
@@ -76,7 +79,19 @@ class ChatApp(Program[CoterieError | None]):
                 self.session.end_walk()
             self._presence.acted(time.monotonic())
             self._say_presence()
-        await super().on_event(event)
+        is_typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if not is_typed or not self.typed_ahead.has_to_wait(event):
+            await super().on_event(event)
+
+    def _give(self, event: events.Event) -> None:
+        self.call_later(super().on_event, event)
+
+    async def _all_done(self) -> None:
+        """Of what the last key began; a room that it opened is shown."""
+        await all_settled(self)
+        await self.session.until_open()
+        if self._is_due:
+            self._show()
 
     def watch_app_focus(self) -> None:
         """Whoever looks elsewhere is away."""
@@ -123,6 +138,7 @@ class ChatApp(Program[CoterieError | None]):
 
     def on_unmount(self) -> None:
         """Gives the terminal's title back."""
+        self.typed_ahead.close()
         self._notifier.close()
 
 

@@ -1,5 +1,6 @@
 """What the screens show and do, without a screen: the rooms, the open one, and what is said meanwhile."""
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
@@ -70,6 +71,7 @@ class Session:
         self._around: dict[str, Around] = {}
         self._newest = 0  # the highest number of all that was told
         self._said_typing_at = -SAY_TYPING_EVERY_S
+        self._opening = asyncio.Lock()
         self._walk: dict[str, int] = {}  # the places of rooms, while one goes from room to room
 
     # --- what there is -------------------------------------------------------------------------
@@ -259,12 +261,17 @@ class Session:
             raise InvalidInput("that room is not there any more", hint="Ctrl+K shows those that are")
         if room_id != self.opened.room_id or around is not None:
             self.members = ()
-            self._spawn(
-                self._list_members(room_id)
-            )  # not waited for: who reads is not kept waiting
-            await self.opened.open(room, self._pending.get(room_id, ()), around)
+            # not waited for: who reads is not kept waiting
+            self._spawn(self._list_members(room_id))
+            async with self._opening:
+                await self.opened.open(room, self._pending.get(room_id, ()), around)
         self.opened.close_thread()
         self._changed()
+
+    async def until_open(self) -> None:
+        """Until each room is shown that is being opened."""
+        async with self._opening:
+            pass
 
     def saw(self, number: int) -> None:
         """The person has that message of the open room before the eyes."""
