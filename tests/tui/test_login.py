@@ -231,3 +231,16 @@ async def test_all_is_in_words_in_every_theme(theme: str) -> None:
     async with showing(Server(), size=SMALLEST, theme=theme) as seen:
         await fill(seen, again="")
         await seen.until_shown("✗ the two passwords differ", "known by its fingerprint")
+
+
+@pytest.mark.parametrize("key", ["ctrl+c", "ctrl+x"])
+@asynchronous
+async def test_a_password_cannot_be_copied(key: str) -> None:
+    """It went to the terminal in the clear, and from there to a clipboard that others read."""
+    async with showing(Server()) as seen:
+        field = seen.app.screen.query_one("#password", Input)
+        field.value = PASSWORD
+        field.focus()
+        await seen.press("shift+home", key)
+        assert field.value == (PASSWORD if key == "ctrl+c" else "")
+        assert seen.app.clipboard == ""

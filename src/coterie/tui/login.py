@@ -87,6 +87,19 @@ def check(typed: dict[str, str]) -> Entries:
     return Entries(invite, name, encode_password(typed["password"]))
 
 
+class SecretInput(Input):
+    """Nothing of it can be copied: a terminal shares its clipboard, and some keep what was there."""
+
+    def __init__(self, *, id: str, placeholder: str, compact: bool) -> None:  # noqa: A002  # Textual's word
+        super().__init__(id=id, placeholder=placeholder, compact=compact, password=True)
+
+    def action_copy(self) -> None:
+        self.app.bell()
+
+    def action_cut(self) -> None:
+        self.delete_selection()
+
+
 class LoginScreen(Screen[None]):
     """``join`` makes the account; what was typed stays where that fails.
 
@@ -132,10 +145,8 @@ class LoginScreen(Screen[None]):
                 for name in FIELDS:
                     with Horizontal(classes="field"):
                         yield Static(name, classes="label", markup=False)
-                        is_secret = name in ("password", "again")
-                        yield Input(
-                            id=name, password=is_secret, placeholder=EXAMPLES[name], compact=True
-                        )
+                        field = SecretInput if name in ("password", "again") else Input
+                        yield field(id=name, placeholder=EXAMPLES[name], compact=True)
                     if name == "invite":
                         yield Static(id="server", markup=False)
                 yield Static(id="told", markup=False)
