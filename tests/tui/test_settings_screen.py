@@ -29,7 +29,7 @@ def screen(path: Path, applied: Applied | None = None, *, says: str = "") -> Set
 @asynchronous
 async def test_what_holds_is_in_brackets_and_told_in_a_sentence(path: Path, look: str) -> None:
     async with showing(screen(path), size=SMALLEST, look=look) as seen:
-        await seen.until_shown("Settings", "theme", "[dark]  light", "[comfortable]  compact")
+        await seen.until_shown("Settings", "How it looks", "[dark]  light   contrast   terminal")
         await seen.until_shown("The colours;", "← → change · Esc back")
 
 
@@ -76,7 +76,7 @@ async def test_a_file_that_cannot_be_written_says_so_and_nothing_is_changed(path
 async def test_an_action_gets_the_key_that_is_pressed_and_its_own_again(path: Path) -> None:
     async with showing(screen(path), size=(100, 60)) as seen:
         await seen.press("end", "enter")
-        await seen.until_shown("The new key of: quit", "Press it now.")
+        await seen.until_shown("The new key of: quit", "Keys", "Ctrl+K", "Press it now.")
         await seen.press("f8")
         await seen.until_gone("Press it now.")
         assert SettingsFile.read(path).settings.keys == {"quit": "f8"}

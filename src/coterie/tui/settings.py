@@ -44,48 +44,87 @@ class Setting:
     table: str
     choices: tuple[Value, ...]
     help: str
+    title: str  # for people, under ``heading``
+    heading: str
 
     @property
     def path(self) -> tuple[str, ...]:
         """Where it is in the file."""
         return (self.table, self.name) if self.table else (self.name,)
 
-    @property
-    def title(self) -> str:
-        """For people."""
-        return self.name.replace("_", " ")
-
 
 _SWITCH = (True, False)
+_LOOK, _OTHERS, _RINGS = "How it looks", "What others are told", "What rings"
 SETTINGS = (
     Setting(
         "theme",
         "",
         ("dark", "light", "high-contrast", "terminal"),
         "the colours; `terminal` has the terminal's own 16, and NO_COLOR takes all away",
+        "colours",
+        _LOOK,
     ),
-    Setting("density", "", ("comfortable", "compact"), "how much room there is between messages"),
-    Setting("clock", "", ("24h", "12h"), "how times are written"),
-    Setting("say_typing", "", _SWITCH, "the others of a room are told that you are typing"),
-    Setting("say_presence", "", _SWITCH, "the others of a room are told that you are there"),
-    Setting("bell", _NOTIFICATIONS, _SWITCH, "the terminal's bell"),
+    Setting(
+        "density",
+        "",
+        ("comfortable", "compact"),
+        "how much room there is between messages",
+        "spacing",
+        _LOOK,
+    ),
+    Setting("clock", "", ("24h", "12h"), "how times are written", "clock", _LOOK),
+    Setting(
+        "say_typing",
+        "",
+        _SWITCH,
+        "the others of a room are told that you are typing",
+        "you are typing",
+        _OTHERS,
+    ),
+    Setting(
+        "say_presence",
+        "",
+        _SWITCH,
+        "the others of a room are told that you are there",
+        "you are there",
+        _OTHERS,
+    ),
+    Setting(
+        "do_not_disturb", _NOTIFICATIONS, _SWITCH, "nothing rings at all", "do not disturb", _RINGS
+    ),
+    Setting("bell", _NOTIFICATIONS, _SWITCH, "the terminal's bell", "bell", _RINGS),
     Setting(
         "terminal",
         _NOTIFICATIONS,
         ("off", "osc9", "osc777"),
         "a notification by the terminal: `osc9` for iTerm2, WezTerm, kitty and Ghostty, `osc777` for "
         "foot, urxvt and GNOME's; what does not know it shows nothing",
+        "by the terminal",
+        _RINGS,
     ),
-    Setting("desktop", _NOTIFICATIONS, _SWITCH, "one by the desktop, where there is `notify-send`"),
+    Setting(
+        "desktop",
+        _NOTIFICATIONS,
+        _SWITCH,
+        "one by the desktop, where there is `notify-send`",
+        "by the desktop",
+        _RINGS,
+    ),
     Setting(
         "show_text",
         _NOTIFICATIONS,
         _SWITCH,
         "who wrote what and where stands in it: others may see your screen, and the desktop may keep it",
+        "who and what",
+        _RINGS,
     ),
-    Setting("do_not_disturb", _NOTIFICATIONS, _SWITCH, "nothing rings at all"),
     Setting(
-        "title", _NOTIFICATIONS, _SWITCH, "the window's title has the number of unread messages"
+        "title",
+        _NOTIFICATIONS,
+        _SWITCH,
+        "the window's title has the number of unread messages",
+        "number in title",
+        _RINGS,
     ),
 )
 _BY_PATH = {setting.path: setting for setting in SETTINGS}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import groupby
 from typing import ClassVar
 
 from textual import events
@@ -21,6 +22,9 @@ from coterie.ui.clean import clean
 from coterie.ui.keymap import KEYS, Key
 
 _NAME_WIDTH = 16
+_KEYS = "Keys"
+# choices that are known by no name of their own, or a long one
+_SHOWN = {"osc9": "as iTerm2", "osc777": "as foot", "high-contrast": "contrast"}
 _KEYS_LATER = "keys count from the next start"
 
 
@@ -47,8 +51,11 @@ class SettingsScreen(ModalScreen[None]):
     def __init__(self, file: SettingsFile, apply: Callable[[Settings], object]) -> None:
         super().__init__()
         self._file, self._apply = file, apply
-        self._lines: list[Setting | Key] = [*SETTINGS, *KEYS]
-        self._told_of = 0  # the line that something is said about
+        self._lines: list[Setting | Key | str] = []
+        for heading, settings in groupby(SETTINGS, lambda setting: setting.heading):
+            self._lines += [heading, *settings]
+        self._lines += [_KEYS, *KEYS]
+        self._told_of = 1  # the line that something is said about
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -58,8 +65,10 @@ class SettingsScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)
-        options.add_options(Option(self._drawn(line)) for line in self._lines)
-        options.highlighted = 0
+        options.add_options(
+            Option(self._drawn(line), disabled=isinstance(line, str)) for line in self._lines
+        )
+        options.highlighted = 1
         options.focus()
         folder = f"{self._file.path.parent}/"
         problems = [problem.removeprefix(folder) for problem in self._file.problems]
@@ -67,11 +76,13 @@ class SettingsScreen(ModalScreen[None]):
 
     # --- showing -------------------------------------------------------------------------------
 
-    def _drawn(self, line: Setting | Key) -> Content:
+    def _drawn(self, line: Setting | Key | str) -> Content:
         settings = self._file.settings
+        if isinstance(line, str):
+            return Content(line).stylize("bold")
         if isinstance(line, Key):
-            keys = settings.keys.get(line.action, line.keys)
-            return Content(f"{line.action.replace('_', ' '):<{_NAME_WIDTH}} {keys}")
+            keys = settings.keys.get(line.action, line.shown)
+            return Content(f"{keys:<{_NAME_WIDTH}} {line.help}")
         value = getattr(settings, line.name)
         choices = " ".join(
             f"[{_word(choice)}]" if choice == value else f" {_word(choice)} "
@@ -81,7 +92,8 @@ class SettingsScreen(ModalScreen[None]):
 
     @property
     def _marked(self) -> Setting | Key:
-        return self._lines[self.query_one(OptionList).highlighted or 0]
+        line = self._lines[self.query_one(OptionList).highlighted or 1]
+        return SETTINGS[0] if isinstance(line, str) else line  # a heading is never marked
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         if event.option_index != self._told_of:  # the list tells of its first line, too
@@ -141,7 +153,7 @@ class SettingsScreen(ModalScreen[None]):
             return
         self._apply(self._file.settings)
         options = self.query_one(OptionList)
-        place = options.highlighted or 0
+        place = options.highlighted or 1
         options.replace_option_prompt_at_index(place, self._drawn(self._lines[place]))
         self._tell("")
 
@@ -153,7 +165,7 @@ class KeyPress(ModalScreen[str | None]):
 
     def __init__(self, key: Key) -> None:
         super().__init__()
-        self._name = key.action.replace("_", " ")
+        self._name = key.help
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -171,4 +183,6 @@ class KeyPress(ModalScreen[str | None]):
 
 def _word(choice: Value) -> str:
     """As a person says it."""
-    return {True: "on", False: "off"}[choice] if isinstance(choice, bool) else choice
+    if isinstance(choice, bool):
+        return "on" if choice else "off"
+    return _SHOWN.get(choice, choice)
