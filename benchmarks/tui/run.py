@@ -9,6 +9,7 @@ import re
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle
@@ -17,7 +18,12 @@ from pathlib import Path
 from profiles import COTERIE, alice
 from terminal import Terminal, environment
 
+from coterie.tui.writing import text_lines
+
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parents[1]))
+from tests.tui.test_writing import HOSTILE  # noqa: E402  # the same texts as the tests have
+
 LETTERS = "бгджзийлмнпртуфхцчшщъыьэюя"  # in no escape sequence, and nowhere else on the screen
 PAST = 100_000  # messages of the long room
 NUMBER = r"long m(\d{6}) "  # of a message, as profiles.fill writes it
@@ -178,6 +184,19 @@ def starts(rounds: int) -> Iterator[Line]:
     )
 
 
+def texts(rounds: int) -> Iterator[Line]:
+    """What somebody writes to stop the others' screens: the slowest of all to draw, without the terminal."""
+
+    def drawn(text: str) -> float:
+        began = time.perf_counter()
+        text_lines(text, 100, "alice")
+        return time.perf_counter() - began
+
+    took = {name: [drawn(text) for _ in range(rounds)] for name, text in HOSTILE.items()}
+    slowest = max(took, key=lambda name: statistics.median(took[name]))
+    yield Line(f"the slowest hostile text: {slowest}", ms(took[slowest]), "", "", "≤ 10 ms")
+
+
 def _by_turns(
     rounds: int, ours: Callable[[], float], bare: Callable[[], float]
 ) -> tuple[list[float], list[float]]:
@@ -186,7 +205,7 @@ def _by_turns(
     return [one for one, _ in pairs], [other for _, other in pairs]
 
 
-MEASURED = {"keys": keys, "messages": messages, "rooms": rooms, "starts": starts}
+MEASURED = {"keys": keys, "messages": messages, "texts": texts, "rooms": rooms, "starts": starts}
 ROUNDS = 100
 
 

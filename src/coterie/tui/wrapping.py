@@ -66,7 +66,8 @@ def _wrap_part(lines: list[Line], part: str, style: str, left: int, width: int) 
         if size > left and left < width and size <= width:
             lines.append([])
             left = width
-        for number, (piece, taken) in enumerate(_pieces(word, left, width)):
+        pieces = ((word, size),) if size <= left else _pieces(word, left, width)
+        for number, (piece, taken) in enumerate(pieces):
             if number:
                 lines.append([])
                 left = width
