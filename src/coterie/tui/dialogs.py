@@ -17,13 +17,15 @@ from coterie.ui.fuzzy import ranked
 
 T = TypeVar("T")
 
+WIDTH = 72  # columns of a dialog, where there is room
+FRAME = 6  # of them for what is around its text: border, space and scrollbar
 MOST_SHOWN = 200  # lines of a list: what is sought further down is found by another letter
 
 _CSS = """
 {name} {{
     align: center middle;
     & > .dialog {{
-        width: 72;
+        width: {width};
         max-width: 96%;
         height: auto;
         max-height: 90%;
@@ -42,7 +44,7 @@ _CSS = """
 
 def dialog_css(name: str) -> str:
     """How a screen of that class looks, with one ``.dialog`` in it."""
-    return _CSS.format(name=name)
+    return _CSS.format(name=name, width=WIDTH)
 
 
 def plain(text: str) -> Text:
@@ -117,6 +119,11 @@ class Picker(ModalScreen[T | None], Generic[T]):
 def _line(pick: Pick[T]) -> Content:
     name = Content(f"{pick.mark} {pick.name}" if pick.mark else pick.name)
     return Content.assemble(name, ("  " + pick.hint, "$text-muted")) if pick.hint else name
+
+
+def reader_width(columns: int) -> int:
+    """Cells of a line in ``Reader``, in a terminal of so many columns."""
+    return min(WIDTH, columns * 96 // 100) - FRAME
 
 
 class Reader(ModalScreen[None]):

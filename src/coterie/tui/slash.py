@@ -22,7 +22,7 @@ from coterie.client.api import (
 )
 from coterie.errors import InvalidInput, LocalProtocolError
 from coterie.tui import words
-from coterie.tui.dialogs import Confirm, Pick, Picker, Reader
+from coterie.tui.dialogs import Confirm, Pick, Picker, Reader, reader_width
 from coterie.tui.message_actions import act, delete, opened, picked, react
 from coterie.tui.navigating import search
 from coterie.tui.trust import show_members, verify
@@ -107,11 +107,13 @@ async def run_command(  # noqa: PLR0912, PLR0915  # one case a command
             await verify(screen, _account(name))
         case "status", ():
             status = await session.ask(GetStatus(catch_up=False), Status)
-            await screen.app.push_screen_wait(Reader("Status", words.status(status)))
+            text = words.status(status, reader_width(screen.size.width))
+            await screen.app.push_screen_wait(Reader("Status", text))
         case "settings", ():
             await screen.show_settings()
         case "help", ():
-            await screen.app.push_screen_wait(Reader("Help", words.help_text()))
+            text = words.help_text(reader_width(screen.size.width))
+            await screen.app.push_screen_wait(Reader("Help", text))
         case "quit", ():
             await screen.quit()
         case _:

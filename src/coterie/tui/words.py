@@ -1,6 +1,7 @@
 """What the screens say about rooms, people and the connection. Pure; text from others is cleaned here."""
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 from coterie.client.api import Member, Room, Status
 from coterie.tui.wrapping import cut
@@ -103,8 +104,8 @@ def member_hint(member: Member) -> str:
     return " · ".join(part for part in (mark, "admin" if member.admin else "", devices) if part)
 
 
-def status(status: Status) -> str:
-    """How things are with this profile."""
+def status(status: Status, width: int) -> str:
+    """How things are with this profile, in lines of so many cells."""
     rows = (
         ("account", status.account),
         ("account key", status.account_key),
@@ -115,31 +116,34 @@ def status(status: Status) -> str:
         ("profile", status.profile),
         ("its key", status.key_custody),
     )
-    return "\n".join(f"{name:<14} {clean_line(value)}" for name, value in rows)
+    return _columns([(name, clean_line(value)) for name, value in rows], width)
 
 
-def help_text() -> str:
-    """The keys and the commands."""
-    width = max(len(key.shown) for key in KEYS)
-    keys = [f"{key.shown:<{width}}  {key.help}" for key in KEYS]
-    selected = [f"{key.shown:<{width}}  {key.help}" for key in SELECT_KEYS]
-    usages = [(command.usage, command.help) for command in SCREEN_COMMANDS.values()]
-    width = max(len(usage) for usage, _ in usages)
-    commands = [f"{usage:<{width}}  {help_}" for usage, help_ in usages]
-    slash = f"{'//':<{width}}  sends a slash"
-    return "\n".join(
-        [
-            "Keys",
-            *keys,
-            "",
-            "While a message is selected",
-            *selected,
-            "",
-            "Commands",
-            *commands,
-            slash,
-        ]
+def help_text(width: int) -> str:
+    """The keys and the commands, in lines of so many cells."""
+    commands = [(command.usage, command.help) for command in SCREEN_COMMANDS.values()]
+    parts = (
+        ("Keys", [(key.shown, key.help) for key in KEYS]),
+        ("While a message is selected", [(key.shown, key.help) for key in SELECT_KEYS]),
+        ("Commands", [*commands, ("//", "sends a slash")]),
     )
+    return "\n\n".join(f"{head}\n{_columns(rows, width)}" for head, rows in parts)
+
+
+def _columns(rows: list[tuple[str, str]], width: int) -> str:
+    """The second one is wrapped under itself; below the first, where that leaves it no room."""
+    first = max(len(name) for name, _ in rows) + 2
+    if first > width // 2:
+        first = 4
+    lines: list[str] = []
+    for name, text in rows:
+        told = wrap(text, width - first) or [""]
+        if len(name) + 2 > first:
+            lines.append(name)
+        else:
+            lines.append(f"{name:<{first}}{told.pop(0)}".rstrip())
+        lines += [" " * first + line for line in told]
+    return "\n".join(lines)
 
 
 def select_hint(keys: Iterable[Key]) -> str:
