@@ -1,11 +1,14 @@
 """A message is selected, and something is done with it."""
 
+import threading
+import webbrowser
+
 import pytest
 
 from coterie.client import api
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import OPS
-from tests.tui.look import Seen, looking
+from tests.tui.look import DEADLINE_S, Seen, looking
 from tests.tui.memory import Memory
 
 
@@ -256,3 +259,27 @@ async def test_the_palette_does_the_same_with_the_selected_message() -> None:
     async with looking(backend, "ops") as seen:
         await select(seen, "up", "ctrl+p", "r", "e", "p", "l", "y", "enter")
         await seen.until_shown("replying to bobb")
+
+
+@asynchronous
+async def test_a_browser_that_is_slow_to_start_holds_up_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The screen stood still for up to five seconds, which Python waits for one."""
+    opened, is_seen = [], threading.Event()
+
+    def slow(address: str) -> bool:
+        opened.append((address, is_seen.wait(DEADLINE_S)))
+        return True
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(webbrowser, "open", slow)
+    backend = Memory()
+    backend.say("yes, http://host/path.")
+    async with looking(backend, "ops") as seen:
+        await select(seen, "o")
+        backend.say("meanwhile")
+        await seen.until_shown("meanwhile")
+        is_seen.set()
+        await seen.until(lambda: opened)
+    assert opened == [("http://host/path", True)]

@@ -1,5 +1,6 @@
 """What is done with one message: by a key while it is selected, with a slash command, or from the palette."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -153,7 +154,9 @@ async def _open_link(screen: "ChatScreen", message: Message) -> None:
     if address is None:
         return
     if _has_browser():
-        screen.app.open_url(address)
+        import webbrowser  # noqa: PLC0415  # where a link is opened
+
+        await asyncio.to_thread(webbrowser.open, address)  # it may wait for the browser to start
     else:  # one in the terminal would be drawn across this
         screen.app.copy_to_clipboard(clean(address))
         screen.tell(f"copied, as there is no browser here: {address}")
