@@ -107,3 +107,22 @@ async def test_a_signal_ends_it_as_its_key_does(number: signal.Signals) -> None:
 
     await ChatApp(backend, "ops").run_async(headless=True, auto_pilot=kill)
     assert backend.drafts == {OPS.room_id: "hi"}
+
+
+class Damaged(Memory):
+    """Its database cannot be read."""
+
+    async def call(self, request: api.Request) -> api.Result:
+        if isinstance(request, api.GetStatus):
+            raise StorageError("client.db is damaged")
+        return await super().call(request)
+
+
+@asynchronous
+async def test_where_nothing_can_be_read_the_program_ends_and_says_why() -> None:
+    """An empty screen stayed, with a line at its lower edge and no way on."""
+    app = ChatApp(Damaged(), None)
+    async with app.run_test() as pilot:
+        seen = Seen(app, pilot)
+        await until_over(seen)
+    assert str(app.return_value) == "client.db is damaged"

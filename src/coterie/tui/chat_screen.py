@@ -12,7 +12,7 @@ from textual.widgets import OptionList, Static
 
 from coterie.client.api import EditMessage, Message, Room, SendText, Sent
 from coterie.client.profile import NoAccount
-from coterie.errors import CoterieError, InvalidInput, Unavailable
+from coterie.errors import CoterieError, InvalidInput, StorageError, Unavailable
 from coterie.tui import words
 from coterie.tui.banner import Banner, banner
 from coterie.tui.chat_keys import ChatKeys
@@ -96,8 +96,15 @@ class ChatScreen(ChatKeys):
         self.composing = Composing(self.composer, self.session.drafts)
         self.composer.focus()
         self.watch(self.app, "app_focus", self._look_at, init=False)
-        self.begin(self.session.start(self._wanted))
+        self.begin(self._start())
         self.run_worker(self._until_end(self.session.follow()))
+
+    async def _start(self) -> None:
+        """Where not even the rooms can be read there is nothing to show: it is told on the terminal."""
+        try:
+            await self.session.start(self._wanted)
+        except StorageError as error:
+            self.app.exit(error)
 
     def on_unmount(self) -> None:
         self.session.drafts.stop_waiting()
