@@ -98,9 +98,10 @@ async def looking(
     *,
     size: tuple[int, int] = (100, 30),
     settings: Settings | None = None,
+    file: SettingsFile | None = None,
 ) -> AsyncIterator[Seen]:
     """The program, once it has listed the rooms."""
-    file = SettingsFile(Path(), Read(settings or Settings()))
+    file = file or SettingsFile(Path(), Read(settings or Settings()))
     app = ChatApp(backend, room, settings_file=file)
     async with app.run_test(size=size) as pilot:
         seen = Seen(app, pilot)

@@ -61,6 +61,19 @@ async def test_rooms_keep_their_places_while_one_goes_from_room_to_room() -> Non
 
 
 @asynchronous
+async def test_rooms_of_one_name_are_told_apart_by_what_finds_them() -> None:
+    backend = Memory(OPS, structs.replace(OPS, room_id="3a" * 32))
+    backend.members["3a" * 32] = ()
+    async with looking(backend, OPS.room_id) as seen:
+        await seen.until_shown(f"# ops ~{OPS.room_id[:4]}", "# ops ~3a3a")
+        await seen.type("/join ops")
+        await seen.until_shown("several rooms are called ops")
+        await seen.press("ctrl+u")
+        await seen.type("/join ~3a3a")
+        await seen.until(lambda: seen.app.session.opened.room_id == "3a" * 32)
+
+
+@asynchronous
 async def test_who_was_verified_elsewhere_is_so_on_the_screen() -> None:
     backend = Memory()
     async with looking(backend, "ops") as seen:

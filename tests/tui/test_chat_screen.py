@@ -1,12 +1,14 @@
 """What a person sees and does on the main screen."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coterie.client import api
 from coterie.errors import Unavailable
-from coterie.tui.settings import Settings
+from coterie.tui.settings import Read, Settings
+from coterie.tui.settings_file import SettingsFile
 from coterie.tui.themes import THEMES
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import ALICE, BOBB, OPS, WAR
@@ -396,13 +398,15 @@ async def test_the_settings_are_heeded() -> None:
 
 
 @asynchronous
-async def test_every_theme_shows_the_same() -> None:
+async def test_every_theme_shows_the_same_and_the_chosen_one_stays(tmp_path: Path) -> None:
     backend = Memory()
     backend.say("hello")
-    async with looking(backend, "ops") as seen:
+    file = SettingsFile(tmp_path / "chat.toml", Read())
+    async with looking(backend, "ops", file=file) as seen:
         await seen.until_shown("hello")
         await seen.press("ctrl+p", "l", "i", "g", "h", "t", "enter")
         await seen.until(lambda: seen.app.theme == "light")
+        assert SettingsFile.read(file.path).settings.theme == "light", "after a restart, too"
         for theme in THEMES:
             seen.app.theme = theme
             await seen.pilot.pause()

@@ -20,8 +20,13 @@ _BY_KEY = ("search", "select", "next_unread", "first", "last", "first_unread", "
 async def pick_room(screen: "ChatScreen") -> None:
     """Goes to a room."""
     session = screen.session
+    twins = session.twins
     rooms = [
-        Pick(room.room_id, words.room_mark(room), words.room_hint(room))
+        Pick(
+            room.room_id,
+            words.room_mark(room) + words.told_apart(room, twins),
+            words.room_hint(room),
+        )
         for room in session.in_order
     ]
     room_id = await screen.app.push_screen_wait(Picker("Go to", rooms))
@@ -62,5 +67,7 @@ async def pick_command(screen: "ChatScreen") -> None:
             await verify(screen, name)
         case "%":
             screen.app.theme = name
+            screen.app.settings_file.change("theme", name)  # as in the settings: it stays
+            screen.app.apply(screen.app.settings_file.settings)
         case _:
             await heed(screen)

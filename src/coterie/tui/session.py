@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, assert_never
@@ -121,6 +122,12 @@ class Session:
             self.in_order,
             key=lambda room: (bool(room.direct), walk.get(room.room_id, len(walk))),
         )
+
+    @property
+    def twins(self) -> frozenset[str]:
+        """Names that several rooms have."""
+        names = Counter(room.name for room in self.rooms.values() if not room.direct)
+        return frozenset(name for name, count in names.items() if count > 1)
 
     @property
     def speakers(self) -> list[str]:
@@ -245,7 +252,7 @@ class Session:
 
     def find(self, typed: str) -> Room:
         """By its name, with or without #, by @ and whom one talks to, or by an id's beginning. Raises InvalidInput."""
-        wanted = typed.removeprefix("#")
+        wanted = typed.removeprefix("#").removeprefix("~")
         found = [room for room in self.rooms.values() if wanted in (room.name, f"@{room.direct}")]
         found = found or [room for room in self.rooms.values() if room.room_id.startswith(wanted)]
         if not found:
@@ -258,7 +265,9 @@ class Session:
         """Shows it: its newest messages, or those around a number. Raises InvalidInput."""
         room = self.rooms.get(room_id)
         if room is None:
-            raise InvalidInput("that room is not there any more", hint="Ctrl+K shows those that are")
+            raise InvalidInput(
+                "that room is not there any more", hint="Ctrl+K shows those that are"
+            )
         if room_id != self.opened.room_id or around is not None:
             self.members = ()
             # not waited for: who reads is not kept waiting

@@ -29,8 +29,8 @@ class Sidebar(OptionList, can_focus=False):
 
     def show(self, session: Session) -> None:
         """The rooms of the session, the open one lit."""
-        rooms = session.listed
-        lines = [(room.room_id, *_line(room, session)) for room in rooms]
+        rooms, twins = session.listed, session.twins
+        lines = [(room.room_id, *_line(room, session, twins)) for room in rooms]
         if lines != self._listed:
             self._listed = lines
             self.clear_options()
@@ -46,10 +46,11 @@ class Sidebar(OptionList, can_focus=False):
                 self.highlighted = place
 
 
-def _line(room: Room, session: Session) -> tuple[str, str]:
+def _line(room: Room, session: Session, twins: frozenset[str]) -> tuple[str, str]:
     """The name as wide as there is room for it, and what is new."""
     is_open = room.room_id == session.opened.room_id
     new = words.news(room, has_draft=room.has_draft and not is_open)
     pin = session.pins_in(room.room_id).get(room.direct, "") if room.direct else ""
     name = words.side_name(room, session.presence(room), pin)
-    return cut(name, _ROOM - cells(new) - 1), new
+    mark = words.told_apart(room, twins)
+    return cut(name, _ROOM - cells(new) - 1 - cells(mark)) + mark, new

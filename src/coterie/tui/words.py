@@ -1,6 +1,6 @@
 """What the screens say about rooms, people and the connection. Pure; text from others is cleaned here."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from textwrap import wrap
 
 from coterie.client.api import Member, Room, Status
@@ -10,6 +10,7 @@ from coterie.ui.commands import SCREEN_COMMANDS
 from coterie.ui.keymap import KEYS, SELECT_KEYS, Key
 from coterie.ui.pins import PinWords, words_of
 
+TOLD_APART = 4  # characters of an id: enough among the rooms of one person
 MAX_NAME = 32  # cells; an account's name is no longer, and a hostile server's is cut
 FOOTER = "^K switch · ^J newline · F1 help"
 MUTED = {"mentions": "mentions ring", "nothing": "nothing rings"}
@@ -26,6 +27,12 @@ def account(name: str) -> str:
 def room_mark(room: Room) -> str:
     """A room's name as people know it, or whom the direct messages are with."""
     return f"@{account(room.direct)}" if room.direct else f"#{clean_line(room.name)}"
+
+
+def told_apart(room: Room, twins: Collection[str]) -> str:
+    """Behind a name that several rooms have: the beginning of its id, by which it is found, too."""
+    is_twin = not room.direct and room.name in twins
+    return f" ~{room.room_id[:TOLD_APART]}" if is_twin else ""
 
 
 def side_name(room: Room, presence: str, pin: str) -> str:
