@@ -29,8 +29,8 @@ class Drafts:
         return self._known.get(key, "")
 
     async def load(self, room: Room) -> str:
-        """That of a room, from where it is kept."""
-        if room.has_draft and room.room_id not in self._known:
+        """That of a room, from where it is kept: after a crash the room itself may not know yet that there is one."""
+        if room.room_id not in self._known:
             draft = await self._ask(GetDraft(room.room_id), Draft)
             self._known.setdefault(room.room_id, draft.text)  # unless something was typed meanwhile
         return self.of(room.room_id)
