@@ -79,11 +79,11 @@ SHOTS = (
     Shot("switcher", ("Go to", "#lunch"), ("C-k",)),
     Shot("palette", ("╭─ Do", "members"), ("C-p",)),
     Shot("help", ("PgUp",), ("F1",)),
-    Shot("search", ("Search", "#lunch"), ("C-f", Typed("heron"), "Tab")),
+    Shot("search", ("Search", "#lunch"), ("C-f", Typed("heron"))),
     Shot("members", ("Members of #ops", "carol"), (Typed("/members"), "Enter")),
     Shot("verify", ("Verify bobb",), (Typed("/verify bobb"), "Enter")),
     Shot("select", ("r reply",), ("BTab",)),
-    Shot("settings", ("Settings", "density"), (Typed("/settings"), "Enter")),
+    Shot("settings", ("Settings", "spacing"), (Typed("/settings"), "Enter")),
 )
 
 
