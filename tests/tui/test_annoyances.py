@@ -61,6 +61,14 @@ async def test_rooms_keep_their_places_while_one_goes_from_room_to_room() -> Non
 
 
 @asynchronous
+async def test_who_left_before_is_not_shown_like_one_whose_key_is_known() -> None:
+    backend = Memory()
+    backend.say("bye", "dave")
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("dave · not a member 10:12", "bye")
+
+
+@asynchronous
 async def test_rooms_of_one_name_are_told_apart_by_what_finds_them() -> None:
     backend = Memory(OPS, structs.replace(OPS, room_id="3a" * 32))
     backend.members["3a" * 32] = ()

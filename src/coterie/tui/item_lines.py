@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from coterie.client.api import Message, Quote, Reactions
-from coterie.tui.room_timeline import Day, Entry, Item, New, Unsent, local_time
+from coterie.tui.room_timeline import GONE, Day, Entry, Item, New, Unsent, local_time
 from coterie.tui.words import MAX_NAME
 from coterie.tui.wrapping import Line, Run, cells, cut, harmless, wrap
 from coterie.tui.writing import INDENT, done_lines, text_lines
@@ -185,6 +185,8 @@ def _emoji(emoji: str) -> str:
 
 def _pin(pin: str) -> Line:
     """The mark, and the word where there is something to know; nothing for those who are as they should be."""
+    if pin == GONE:
+        return [(" · not a member", "note")]
     if pin not in _PIN_STYLES:
         return []
     words = words_of(pin)

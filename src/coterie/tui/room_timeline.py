@@ -13,6 +13,7 @@ from coterie.ui.plain import plain_words
 
 RUN = timedelta(minutes=5)  # what one person says within it stands under one head
 MAX_BEGINNING = 200  # characters of what began a thread that are looked at for its line
+GONE = "gone"  # in place of the pin of who is not in the room any more, of whom it knows none
 LANDING = 100  # of the newest messages may be told before they leave the outbox
 
 
@@ -32,7 +33,7 @@ class New:
 class Entry:
     """A message. ``has_head`` is False where the one above is of the same person and time.
 
-    ``pin`` is a ``PinWord``, for the head alone: what has none is not drawn anew where a pin is told.
+    ``pin`` is a ``PinWord`` or ``GONE``, for the head alone: what has none is not drawn anew where a pin is told.
     """
 
     message: Message
@@ -109,7 +110,9 @@ class RoomTimeline:
             self._begin()
             self._built_of = built_of
         for message in self.window.messages[self._built :]:
-            self._add(message, account, pins.get(message.sender, ""), before)
+            is_gone = bool(pins) and message.sender != account
+            pin = pins.get(message.sender, GONE if is_gone else "")
+            self._add(message, account, pin, before)
         self._built = len(self.window.messages)
         return [*self._items, *self._on_its_way(is_connected=is_connected)]
 
