@@ -2,10 +2,14 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from textual.app import App
+from textual.filter import LineFilter
 from textual.worker import WorkerFailed
+
+from coterie.tui import colourless
 
 T = TypeVar("T")
 
@@ -15,6 +19,16 @@ class Program(App[T]):
 
     ENABLE_COMMAND_PALETTE = False  # Textual's: Ctrl+P is ours
     TITLE = "Coterie"
+    CSS = colourless.CSS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.no_color = colourless.is_wanted()
+        self._colourless = [colourless.Colourless()]
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What each line goes through before it is written."""
+        return self._colourless if self.no_color else super().get_line_filters()
 
     async def run_async(self, **options: Any) -> T | None:
         """Textual's, until the end. Raises what went wrong in it, with a traceback for ``--debug``."""
