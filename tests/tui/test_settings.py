@@ -1,5 +1,6 @@
 """What a person's file may say, and what is said of a wrong one."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -207,3 +208,17 @@ def test_what_is_no_toml_is_not_written_over(path: Path, text: str) -> None:
         file.change("theme", "dark")
     assert raised.value.hint == "mend it in an editor first: it is not written over"
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_what_is_no_file_is_told_at_once(tmp_path: Path) -> None:
+    """The program hung before there was any screen."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        assert SettingsFile.read(path).problems == (f"{path} is no file, so nothing of it holds",)
+    assert SettingsFile.read(tmp_path).problems == (f"{tmp_path} cannot be read: is a directory",)
+    with pytest.raises(StorageError, match="is no file"):
+        SettingsFile.read(tmp_path / "pipe").change("bell", False)
+
+
+def test_the_null_device_says_nothing() -> None:
+    assert not SettingsFile.read(Path(os.devnull)).problems

@@ -1,6 +1,7 @@
 """The file with a person's settings. It is theirs: what is written anew keeps their comments and their order."""
 
 import os
+import stat
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -76,14 +77,18 @@ class SettingsFile:
 
 
 def _text(path: Path) -> str:
-    """Empty where there is none. Raises StorageError."""
+    """Empty where there is none. Raises StorageError, and waits for nobody who would write it meanwhile."""
     try:
-        with path.open("rb") as file:
-            found = file.read(MAX_SIZE + 1)
+        with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123  # Path's has no opener
+            is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            is_readable = is_regular or os.fspath(path) == os.devnull  # that says: no settings
+            found = file.read(MAX_SIZE + 1) if is_readable else b""
     except FileNotFoundError:
         return ""
     except OSError as error:
         raise storage_error(path, "read", error.errno) from error
+    if not is_readable:
+        raise StorageError(f"{path} is no file, so nothing of it holds")
     if len(found) > MAX_SIZE:
         raise StorageError(f"{path} has more than {MAX_SIZE} bytes: those are no settings")
     try:
@@ -91,6 +96,11 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = found[: error.start].count(b"\n") + 1
         raise StorageError(f"{path}:{line}: this is not UTF-8, so nothing of it holds") from error
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """A FIFO that nobody writes to would hold up the start for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _parsed(path: Path, text: str) -> "TOMLDocument":
