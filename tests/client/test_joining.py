@@ -9,6 +9,7 @@ from coterie.client.backend import open_backend
 from coterie.client.custody import Custody
 from coterie.client.joining import JoinedAccount, join
 from coterie.client.profile import Profile
+from coterie.client.profile_file import ProfileFile
 from coterie.errors import InvalidInput, Refused, StorageError, Unavailable
 from coterie.secret import Secret
 from coterie.wire import frames as f
@@ -34,6 +35,7 @@ async def test_a_newcomer_has_a_profile_and_can_be_added_before_coming_online_ag
         counted = house.shared.store.reading.count_key_packages(told.device, house.clock.now())
         assert counted.one_time > 0
         assert counted.has_last_resort
+        assert ProfileFile.load(tmp_path / "a").has_account
         async with open_backend(tmp_path / "a", seams=house.seams) as backend:
             status = await backend.call(api.GetStatus())
             assert isinstance(status, api.Status)

@@ -183,7 +183,7 @@ def test_folder_that_holds_something_else_is_left_alone(folder: Path, name: str)
 
 def test_file_in_place_of_the_folder_is_told(folder: Path) -> None:
     folder.write_text("a letter")
-    with pytest.raises(StorageError, match="not a directory"):
+    with pytest.raises(StorageError, match="profile is no folder"):
         Profile.create(folder, Custody.FILE)
     assert not Profile.exists(folder)
     with pytest.raises(StorageError, match="there is no profile"):
@@ -364,3 +364,20 @@ def test_folder_is_the_environments_else_among_the_users_data(
     assert default_folder() == Path("/elsewhere/alice")
     monkeypatch.setenv("COTERIE_PROFILE", "~/alice")
     assert default_folder() == tmp_path / "alice"
+
+
+def test_lost_database_of_an_account_is_told_before_anything_is_asked(folder: Path) -> None:
+    """With half a backup put back, the screen said that an account was begun here, and asked for an invite."""
+    with Profile.create(folder, Custody.FILE) as profile:
+        profile.database_path.touch()
+        profile.note_account()
+    Profile.open(folder).close()
+    (folder / "client.db").unlink()
+    with pytest.raises(StorageError, match=r"client\.db is missing") as caught:
+        Profile.open(folder)
+    assert "backup" in caught.value.hint
+
+
+def test_profile_without_an_account_yet_has_no_database_to_miss(folder: Path) -> None:
+    Profile.create(folder, Custody.FILE).close()
+    Profile.open(folder).close()

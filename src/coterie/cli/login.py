@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def needs_account(invocation: "Invocation") -> bool:
-    """Whether there is no profile yet. Raises StorageError where that cannot be seen."""
-    from coterie.client.profile import Profile
+    """Whether there is no profile yet. Raises StorageError where that cannot be seen, or there is no place for one."""
+    from coterie.client.profile import Profile, check_vacant
 
-    return not Profile.exists(invocation.profile)
+    if Profile.exists(invocation.profile):
+        return False
+    check_vacant(invocation.profile)
+    return True
 
 
 def log_in(invocation: "Invocation", theme: str, *, is_begun: bool = False) -> bool:

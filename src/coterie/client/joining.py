@@ -63,6 +63,7 @@ async def join(
         store = open_store(profile)
         try:
             account = await _join(store, folder, invite, name, password, progress, seams)
+            profile.note_account()
         finally:
             is_begun = accounts.load(store) is not None
             store.close()

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from msgspec import structs
+
 from coterie.client import profile_file
 from coterie.client.custody import (
     KEY_FILE,
@@ -42,6 +44,11 @@ from coterie.secret import Secret
 
 DATABASE_FILE = "client.db"
 LOCK_FILE = "lock"
+
+LOST = (
+    "put it back from a backup of the whole folder; without one the messages and keys of this device are gone, and an "
+    "invite makes another account in another folder: `coterie --profile DIR join INVITE NAME`"
+)
 
 _LEFTOVERS = (  # of a ``create`` that was killed
     KEY_FILE,
@@ -94,11 +101,11 @@ class Profile:
         something else, or cannot be written; InvalidInput for an empty passphrase.
         """
         folder = folder.absolute()
-        _refuse_what_is_not_ours(folder)
+        check_vacant(folder)
         make_private_folder(folder)
         lock = _take_lock(folder)
         try:
-            _refuse_what_is_not_ours(folder)  # again: another process may have been faster
+            check_vacant(folder)  # again: another process may have been faster
             _clear(folder)
             file, key = _make_key(folder, custody or preferred_custody(), passphrase)
             try:
@@ -127,6 +134,8 @@ class Profile:
         lock = _take_lock(folder)
         try:
             file = ProfileFile.load(folder)
+            if file.has_account and not (folder / DATABASE_FILE).exists():
+                raise StorageError(f"{folder / DATABASE_FILE} is missing", hint=LOST)
             return cls(folder, lock, file.custody, _load_key(folder, file, passphrase))
         except BaseException:
             os.close(lock)
@@ -150,6 +159,12 @@ class Profile:
     def socket_path(self) -> Path:
         """Where this process serves the user's other ones. Raises StorageError."""
         return socket_path(self.folder)
+
+    def note_account(self) -> None:
+        """There is an account from now on, and so a database that can be missed. Raises StorageError."""
+        file = ProfileFile.load(self.folder)
+        if not file.has_account:
+            structs.replace(file, has_account=True).save(self.folder)
 
     def close(self) -> None:
         """Lets go of the profile. Closing again does nothing."""
@@ -196,12 +211,16 @@ def _take_lock(folder: Path) -> int:
     return lock
 
 
-def _refuse_what_is_not_ours(folder: Path) -> None:
-    """The folder of a new profile is missing, empty, or holds what a killed ``create`` left."""
+def check_vacant(folder: Path) -> None:
+    """The folder of a new profile is missing, empty, or holds what a killed ``create`` left. Raises StorageError."""
     try:
         found = {entry.name for entry in folder.iterdir()}
     except FileNotFoundError:
         return
+    except NotADirectoryError as error:
+        raise StorageError(
+            f"{folder} is no folder", hint="choose another with --profile DIR"
+        ) from error
     except OSError as error:
         raise storage_error(folder, "read", error.errno) from error
     if profile_file.NAME in found:

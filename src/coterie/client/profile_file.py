@@ -32,6 +32,7 @@ class ProfileFile(
     custody: Custody
     salt: bytes = b""  # with a passphrase
     check: bytes = b""  # with a passphrase
+    has_account: bool = False  # whether one was ever made: then the database is here, or lost
 
     @classmethod
     def new(
