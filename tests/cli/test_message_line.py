@@ -30,6 +30,7 @@ LIKED = (api.Reactions("👍", ("bobb", "carol")),)
         ({"thread": "ab" * 32}, "alice in a thread: yes"),
         ({"replies": 3}, "alice  yes [3 in its thread]"),
         ({"edited": YES.time}, "alice  yes (edited)"),
+        ({"has_earlier_key": True}, "alice  yes (earlier key)"),
         ({"reactions": LIKED}, "alice  yes [👍 bobb, carol]"),
         ({"text": "", "deleted_by": "alice"}, "alice  [deleted]"),
         ({"text": "", "deleted_by": "bobb"}, "alice  [deleted by bobb]"),

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from coterie.client.api import Message, Quote, Reactions
+from coterie.client.conversation import Author
 from coterie.client.happening import Event
+from coterie.client.store import KnownAccount
 from coterie.client.timeline import hex_of, messages, pending_messages, ref_of
 from coterie.client.unsent import Pending
 from coterie.content import Delete, Edit, Reaction, Ref, Text, Unknown
+from coterie.identity import Pin, PinnedHow
 from tests.client.kept import ALICE, BOBB, CAROL, ref
 from tests.client.stored import OTHER_ROOM, ROOM, Stored, open_store, statements
 
@@ -168,7 +171,7 @@ def test_a_page_costs_a_handful_of_queries(stored: Stored) -> None:
     rows = stored.rows
     with statements(stored.store) as asked:
         assert len(messages(rows, stored.store, lambda room_id: "ops")) == 80
-    assert len(asked) == 3
+    assert len(asked) == 4
 
 
 def test_pending_messages_say_what_they_are_and_to_which_message(stored: Stored) -> None:
@@ -193,3 +196,17 @@ def test_pending_messages_say_what_they_are_and_to_which_message(stored: Stored)
     )
     assert (found[1].message_id, found[1].is_action) == ((b"m" * 16).hex(), True)
     assert {(m.sender, m.device, m.number) for m in found} == {("carol", (b"d" * 16).hex(), 0)}
+
+
+def test_what_an_earlier_key_of_its_sender_wrote_is_not_taken_for_the_present_ones(
+    stored: Stored,
+) -> None:
+    """Once the new key was acknowledged, the old one's messages had its sign."""
+    earlier, present, seen_since = (Author("bobb", bytes([n]) * 32) for n in (1, 2, 3))
+    for number, author in enumerate((earlier, present, seen_since, ALICE)):
+        stored.take(author, Text("hi", number), Ref(bytes([number]) * 16, bytes(16)))
+    assert not any(message.has_earlier_key for message in seen(stored))  # none is pinned
+    pin = Pin("bobb", present.account_key, PinnedHow.BELIEVED, 1)
+    with stored.store.transaction():
+        stored.store.save_account(KnownAccount(pin, seen_since.account_key, 0, None))
+    assert [message.has_earlier_key for message in seen(stored)] == [True, False, False, False]

@@ -47,6 +47,7 @@ def test_what_is_done_is_told_behind_the_name_and_never_looks_like_the_system() 
 def test_the_mark_of_who_does_it_stands_where_no_word_of_theirs_can() -> None:
     assert lines(said("✓ waves", is_action=True), pin="believed") == ["* ! bobb ✓ waves 10:12"]
     assert lines(said("waves", is_action=True), pin="compared") == ["* ✓ bobb waves 10:12"]
+    assert lines(said("waves", is_action=True), pin="earlier") == ["* ? bobb waves 10:12"]
     long = lines(said("waves " * 20, is_action=True, thread="ref", edited="x"), pin="compared")
     assert long[1] == "  ↳ in a thread"
     assert all(line.startswith("  ") for line in long[1:])

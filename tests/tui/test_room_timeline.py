@@ -58,6 +58,18 @@ def test_what_one_says_in_a_breath_has_one_head() -> None:
     assert heads(timeline) == [True, False, True, True, True, True]
 
 
+def test_what_an_earlier_key_wrote_has_a_head_of_its_own_without_the_sign_of_the_present_one() -> (
+    None
+):
+    earlier, now = said(("bobb", "2026-11-24T09:00:00Z"), ("bobb", "2026-11-24T09:01:00Z"))
+    timeline = loaded(structs.replace(earlier, has_earlier_key=True), now)
+    entries = [item for item in items(timeline, {"bobb": "compared"}) if isinstance(item, Entry)]
+    assert [(entry.has_head, entry.pin) for entry in entries] == [
+        (True, "earlier"),
+        (True, "compared"),
+    ]
+
+
 def test_a_clock_that_says_nonsense_breaks_nothing() -> None:
     assert heads(at("yesterday", "9999-12-31T23:59:59Z")) == [True, False]
 

@@ -82,6 +82,8 @@ def _marks(message: Message) -> str:
     if message.deleted_by:
         return ""
     marks = [" (edited)"] if message.edited else []
+    if message.has_earlier_key:
+        marks.append(" (earlier key)")
     if message.state == "failed":
         marks.append(f" (not sent: {clean_line(message.reason)})")
     elif message.state == "sending":

@@ -440,6 +440,8 @@ class Message(_Struct, frozen=True):
     state: Literal["", "sending", "failed", "changing"] = ""
     reason: str = ""
     ticket: str = ""  # of what is in the outbox, for ``Resend`` and ``Discard``
+    # A person has acknowledged another key of its sender since: what the pin says is not said of who wrote this.
+    has_earlier_key: bool = False
 
     @property
     def ref(self) -> str:

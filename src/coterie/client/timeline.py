@@ -4,13 +4,14 @@ A page costs a handful of queries, whatever is in it.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
 
 from coterie.client.api import Message, Quote, Reactions
-from coterie.client.conversation import Reacted
+from coterie.client.conversation import Author, Reacted
 from coterie.client.store_said import SaidStore
 from coterie.client.store_timeline import TimelineRow
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
@@ -31,6 +32,7 @@ def messages(
 ) -> list[Message]:
     """Each row as it is now. ``name`` gives a room's, ``changing`` what ``Rooms.changing`` does."""
     reactions = store.reactions_to([row.number for row in rows])
+    keys = store.present_keys({row.message.author.name for row in rows})
     rooms = {
         room_id: _Room(
             [row.message.ref for row in rows if row.room_id == room_id],
@@ -39,6 +41,7 @@ def messages(
             room_id,
             name(room_id),
             changing(room_id),
+            keys,
         )
         for room_id in dict.fromkeys(row.room_id for row in rows)
     }
@@ -56,9 +59,11 @@ class _Room:
         room_id: bytes,
         name: str,
         changing: AbstractSet[Ref] = frozenset(),
+        present_keys: Mapping[str, Collection[bytes]] = MappingProxyType({}),
     ) -> None:
         self._name = name
         self._changing = changing
+        self._present_keys = present_keys
         self._replies = store.thread_sizes(room_id, refs)
         self._shown = store.rows_of(room_id, {ref for ref in answered if ref})
 
@@ -86,7 +91,12 @@ class _Room:
             said.deleted_by,
             _reactions(reactions),
             "changing" if said.ref in self._changing else "",
+            has_earlier_key=self._is_earlier(said.author),
         )
+
+    def _is_earlier(self, author: Author) -> bool:
+        keys = self._present_keys.get(author.name)
+        return keys is not None and author.account_key not in keys
 
     def quote(self, ref: Ref | None) -> Quote | None:
         """What a reply answers."""

@@ -24,7 +24,13 @@ DONE = "* "
 MAX_EMOJI = 8  # cells; others choose what they react with
 MAX_REACTIONS = 20  # emoji that are shown
 MAX_QUOTED = 400  # characters looked at, of which a line shows some
-_PIN_STYLES = {"compared": "good", "believed": "bad", "changed": "bad", "unknown": "bad"}
+_PIN_STYLES = {
+    "compared": "good",
+    "believed": "bad",
+    "changed": "bad",
+    "earlier": "bad",
+    "unknown": "bad",
+}
 _CHANGES = {"edit": "edit", "delete": "deletion", "reaction": "reaction"}
 
 

@@ -12,6 +12,7 @@ from coterie.errors import InvalidInput, LocalProtocolError
 from coterie.tui import words
 from coterie.tui.dialogs import Confirm, Pick, Picker
 from coterie.tui.navigating import come_back, jump, open_thread
+from coterie.tui.room_timeline import EARLIER
 from coterie.ui.clean import clean
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ async def act(screen: "ChatScreen", action: str, message: Message) -> None:  # n
             from coterie.tui.message_info import MessageInfo  # noqa: PLC0415
 
             pin = screen.session.pins.get(message.sender, "unknown")
+            pin = EARLIER if message.has_earlier_key else pin
             await screen.app.push_screen_wait(MessageInfo(message, pin))
         case "unread":
             await screen.session.leave_unread(message)

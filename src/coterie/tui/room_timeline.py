@@ -13,6 +13,7 @@ from coterie.ui.plain import plain_words
 
 RUN = timedelta(minutes=5)  # what one person says within it stands under one head
 MAX_BEGINNING = 200  # characters of what began a thread that are looked at for its line
+EARLIER = "earlier"  # in place of the pin, which is of a key that this message is not from
 GONE = "gone"  # in place of the pin of who is not in the room any more, of whom it knows none
 LANDING = 100  # of the newest messages may be told before they leave the outbox
 
@@ -33,7 +34,8 @@ class New:
 class Entry:
     """A message. ``has_head`` is False where the one above is of the same person and time.
 
-    ``pin`` is a ``PinWord`` or ``GONE``, for the head alone: what has none is not drawn anew where a pin is told.
+    ``pin`` is a ``PinWord``, ``EARLIER`` or ``GONE``, for the head alone: what has none is not drawn anew where a pin
+    is told.
     """
 
     message: Message
@@ -112,6 +114,8 @@ class RoomTimeline:
         for message in self.window.messages[self._built :]:
             is_gone = bool(pins) and message.sender != account
             pin = pins.get(message.sender, GONE if is_gone else "")
+            if message.has_earlier_key:
+                pin = EARLIER
             self._add(message, account, pin, before)
         self._built = len(self.window.messages)
         return [*self._items, *self._on_its_way(is_connected=is_connected)]
@@ -137,6 +141,7 @@ class RoomTimeline:
             above is not None
             and message.kind != "line"
             and (above.kind, above.sender) == (message.kind, message.sender)
+            and above.has_earlier_key == message.has_earlier_key  # two people, it may be
             and not (above.is_action or message.is_action)  # those have no head
             and timedelta(0) <= time - local_time(above.time) < RUN
         )

@@ -230,9 +230,12 @@ class Session:
         """Of the open room, and of direct messages, which show how the other's key came here."""
         members = (await self.ask(ListMembers(room_id), Members)).members
         pins = self._pins.setdefault(room_id, {})  # who has left keeps the last one
+        changed = {name for name, pin in pins.items() if pin == "changed"}
         pins |= {member.name: member.pin for member in members}
         if room_id == self.opened.room_id:
             self.members = members
+            if any(pins[name] != "changed" for name in changed):  # what is there is by earlier keys
+                await self.opened.reload()
         self._changed()
 
     async def refresh(self) -> None:

@@ -31,6 +31,9 @@ PINS: Mapping[str, PinWords] = MappingProxyType(
             "key changed",
             "came with another key: nothing is sent there until you acknowledge it",
         ),
+        "earlier": PinWords(
+            "?", "earlier key", "wrote this with a key that another one has replaced"
+        ),
         "unknown": PinWords("?", "unknown", "has no key that this device knows"),
     }
 )
