@@ -220,8 +220,11 @@ def test_key_file_of_another_size_is_told(tmp_path: Path, content: bytes) -> Non
 
 
 def test_missing_key_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="key cannot be read: no such file or directory"):
+    with pytest.raises(
+        StorageError, match="key cannot be read: no such file or directory"
+    ) as caught:
         custody.load_from_file(tmp_path)
+    assert "backup" in caught.value.hint
 
 
 # --- people, and time ----------------------------------------------------------------------------

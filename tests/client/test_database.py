@@ -304,8 +304,9 @@ def test_newer_version_is_refused_and_left_alone(path: Path) -> None:
 def test_wrong_key_is_told_and_leaves_the_file(path: Path) -> None:
     open_database(path).close()
     before = path.read_bytes()
-    with pytest.raises(StorageError, match="the key is wrong or it is damaged"):
+    with pytest.raises(StorageError, match="the key is wrong or it is damaged") as caught:
         Database.open(path, Secret(bytes(32)), application_id=APPLICATION_ID, migrations=MIGRATIONS)
+    assert "backup" in caught.value.hint
     assert path.read_bytes() == before
     open_database(path).close()
 

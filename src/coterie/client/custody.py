@@ -25,6 +25,7 @@ CHECK_SIZE = 16
 KEY_FILE = "key"
 
 _SERVICE = "coterie"  # what a person sees in the keyring, beside the profile's id
+_PUT_BACK = "put it back from a backup, readable by you: without it nothing here can be read"
 _RECOMMENDED = 1  # "a priority of one or greater is recommended" (keyring); below are plain files
 
 
@@ -155,7 +156,7 @@ def _decode(found: str) -> Secret:
     try:
         return _checked(bytes.fromhex(found), "the key in the keyring")
     except ValueError:
-        raise StorageError("the key in the keyring is damaged") from None
+        raise StorageError("the key in the keyring is damaged", hint=_PUT_BACK) from None
 
 
 # --- passphrase ----------------------------------------------------------------------------------
@@ -194,7 +195,8 @@ def load_from_file(folder: Path) -> Secret:
             mode = os.fstat(file.fileno()).st_mode
             found = file.read(KEY_SIZE + 1)
     except OSError as error:
-        raise storage_error(path, "read", error.errno) from error
+        told = storage_error(path, "read", error.errno)
+        raise StorageError(str(told), hint=_PUT_BACK) from error
     if mode & 0o077:
         raise StorageError(
             f"{path} is open to other users", hint=f"if none of them has read it: chmod 600 {path}"
@@ -204,5 +206,5 @@ def load_from_file(folder: Path) -> Secret:
 
 def _checked(found: bytes, where: str) -> Secret:
     if len(found) != KEY_SIZE:
-        raise StorageError(f"{where} is damaged: not {KEY_SIZE} bytes")
+        raise StorageError(f"{where} is damaged: not {KEY_SIZE} bytes", hint=_PUT_BACK)
     return Secret(found)

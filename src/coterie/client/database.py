@@ -22,6 +22,7 @@ KEY_SIZE = 32
 BUSY_TIMEOUT_MS = 1000  # only another program that looks into the file can hold a lock, and briefly
 
 _PLAINTEXT_HEADER = b"SQLite format 3\0"
+_PUT_BACK = "keep a copy of its folder as it is, and put the whole folder back from a backup; the key is of the same one"
 
 # In the order they are given. What was deleted is overwritten, and nothing is ever written in the clear.
 _SETTINGS = (
@@ -207,9 +208,11 @@ def _mapped_errors(path: Path, connection: apsw.Connection | None) -> Iterator[N
             f"{path} is in use by another program", hint="end it and try again"
         ) from error
     except apsw.NotADBError as error:
-        raise StorageError(f"{path} does not open: the key is wrong or it is damaged") from error
+        raise StorageError(
+            f"{path} does not open: the key is wrong or it is damaged", hint=_PUT_BACK
+        ) from error
     except apsw.CorruptError as error:
-        raise StorageError(f"{path} is damaged") from error
+        raise StorageError(f"{path} is damaged", hint=_PUT_BACK) from error
     except apsw.ReadOnlyError as error:
         raise storage_error(path, "written", errno.EACCES) from error
     except (apsw.CantOpenError, apsw.IOError) as error:

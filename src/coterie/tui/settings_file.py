@@ -79,7 +79,7 @@ class SettingsFile:
 def _text(path: Path) -> str:
     """Empty where there is none. Raises StorageError, and waits for nobody who would write it meanwhile."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123  # Path's has no opener
+        with open(path, "rb", opener=_open_at_once) as file:  # Path's takes none
             is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             is_readable = is_regular or os.fspath(path) == os.devnull  # that says: no settings
             found = file.read(MAX_SIZE + 1) if is_readable else b""
