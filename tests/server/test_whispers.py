@@ -165,6 +165,20 @@ async def test_nobody_whispers_where_too_many_would_hear_it(tmp_path: Path) -> N
         assert {len(hearer.whispers) for hearer in crowd} == {1}
 
 
+@asynchronous
+async def test_to_whisper_where_too_many_would_hear_it_costs_its_sender_something(
+    tmp_path: Path,
+) -> None:
+    async with room(tmp_path) as r:
+        r.world.house.quotas = Quotas(replace(Limits(), whispers_per_second=0.2))  # 4 at once
+        r.listen(MAX_HEARERS)
+        answers = await r.anna.ask(*[WHISPER] * 5)
+        assert [one.code for one in answers if isinstance(one, f.Failed)] == [
+            *[f.Code.TOO_LARGE] * 4,
+            f.Code.WAIT,
+        ]
+
+
 # --- slow readers --------------------------------------------------------------------------------
 
 

@@ -66,16 +66,20 @@ class Bus:
         if not listeners:
             self._groups.pop(group_id, None)
 
-    def hearers(self, group_id: bytes, listener: Listener) -> list[Listener] | None:
-        """Who else listens to the group, other connections of that device aside. None where the listener does not."""
+    def crowd(self, group_id: bytes, listener: Listener) -> int:
+        """How many listen to the group, the listener too; 0 where it does not."""
         listeners = self._groups.get(group_id, {})
         own = listeners.get(listener)
-        if own is None or not own.is_confirmed:
-            return None
+        return len(listeners) if own is not None and own.is_confirmed else 0
+
+    def hearers(self, group_id: bytes, listener: Listener) -> list[Listener]:
+        """Who else listens to the group, other connections of that device aside."""
+        listeners = self._groups[group_id]
+        device = listeners[listener].device
         return [
             other
             for other, subscription in listeners.items()
-            if subscription.is_confirmed and subscription.device != own.device
+            if subscription.is_confirmed and subscription.device != device
         ]
 
     def log_in(self, device: bytes, listener: Listener) -> None:

@@ -351,13 +351,15 @@ class Session:
     def _whisper(self, body: f.Whisper) -> f.ReplyBody:
         """Passed on now, or never. Whoever is not on the list any more is not subscribed any more."""
         house, now = self._house, self._house.clock.monotonic()
-        hearers = house.bus.hearers(body.group, self._listener)
-        if hearers is None:
+        crowd = house.bus.crowd(body.group, self._listener)
+        if not crowd:
             return NOT_MEMBER
-        if len(hearers) >= limits.MAX_HEARERS:
-            return f.Failed(f.Code.TOO_LARGE, "nobody whispers in a group of so many devices")
+        is_too_large = crowd > limits.MAX_HEARERS  # counted first: to list thousands takes time
+        hearers = [] if is_too_large else house.bus.hearers(body.group, self._listener)
         if wait_s := house.quotas.whispers.spend(self.device, max(len(hearers), 1), now=now):
             return f.Failed(f.Code.WAIT, "too many whispers", wait_s=wait_s)
+        if is_too_large:
+            return f.Failed(f.Code.TOO_LARGE, "nobody whispers in a group of so many devices")
         if hearers:
             frame = stream.encode_frame(f.Event(f.Whispered(body.group, body.sealed)))
             for hearer in hearers:
