@@ -51,3 +51,15 @@ async def test_once_a_changed_key_is_acknowledged_what_the_earlier_one_wrote_say
     await asyncio.gather(*tasks)
     items = session.opened.view.items(session.account, session.pins)
     assert [item.pin for item in items if isinstance(item, Entry)] == ["earlier"]
+
+
+@asynchronous
+async def test_a_room_that_is_called_like_a_person_is_not_written_to_for_them() -> None:
+    room = structs.replace(OPS, room_id="5a" * 16, name="@carol")
+    memory = Memory(OPS, DIRECT, room)
+    memory.members[room.room_id] = (ALICE,)
+    session = Session(memory, lambda: None, lambda work: work.close())
+    session.rooms = memory.rooms
+    assert session.find("@carol") is DIRECT
+    assert session.find("#@carol") is room
+    assert session.find("~5a") is room

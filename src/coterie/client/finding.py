@@ -1,11 +1,7 @@
-"""What a request names: a room by its name or id, an account by its name, a message by its reference.
-
-A room's name is its admins' to choose, who may be nobody's friends: none may stand for another room.
-"""
-
-import re
+"""What a request names: a room by its name or id, an account by its name, a message by its reference."""
 
 from coterie.client import direct
+from coterie.client.called import SHOWN_DIGITS, Known, rooms_called
 from coterie.client.log import Halt, state
 from coterie.client.running import Running
 from coterie.content import Ref
@@ -14,9 +10,6 @@ from coterie.wire import names
 from coterie.wire.limits import DEVICE_ID_SIZE, MESSAGE_ID_SIZE
 
 CATCH_UP_S = 10.0  # what a reader waits at most for what the server has
-SHOWN_DIGITS = 8  # of a room's id, where there is little room
-
-_WHOLE_ID = re.compile("[0-9a-f]{32}|[0-9a-f]{64}")  # of a room, or of direct messages
 
 
 class Finding:
@@ -41,22 +34,13 @@ class Finding:
 
     def rooms_called(self, ref: str) -> list[bytes]:
         """The groups of all rooms that are called so; of those of a name, the ones that one is in."""
-        shown, wanted = self._rooms.shown(), ref.removeprefix("#")
-        by_id = [g for g in shown if wanted and self._rooms.room_id(g).hex().startswith(wanted)]
-        if _WHOLE_ID.fullmatch(wanted):
-            return [g for g in by_id if self._rooms.room_id(g).hex() == wanted]
-        named = [group_id for group_id in shown if self._is_called(group_id, ref)]
-        named = [g for g in named if self._rooms.log(g).halt is not Halt.REMOVED] or named
-        if len(wanted) >= SHOWN_DIGITS:  # a room may be called by what another's id begins with
-            return named + [g for g in by_id if g not in named]
-        return named or by_id
+        return rooms_called(ref, self._rooms.shown(), self._known)
 
-    def _is_called(self, group_id: bytes, ref: str) -> bool:
-        log = self._rooms.log(group_id)
+    def _known(self, group_id: bytes) -> Known:
+        log, room_id = self._rooms.log(group_id), self._rooms.room_id(group_id).hex()
         partner = direct.partner(log)
-        if ref[:1] in ("@", "#"):  # a room may be called @bobb too, and is #@bobb
-            return (ref[0] == "@") == bool(partner) and ref[1:] == (partner or state(log).name)
-        return ref == (partner or state(log).name)
+        is_left = log.halt is Halt.REMOVED
+        return Known(room_id, partner or state(log).name, bool(partner), is_left)
 
     def _only_or_none(self, ref: str) -> bytes | None:
         found = self.rooms_called(ref)

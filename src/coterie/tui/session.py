@@ -31,6 +31,7 @@ from coterie.client.api import (
     Watch,
 )
 from coterie.client.attention import Attention, Standing, in_order
+from coterie.client.called import Known, rooms_called
 from coterie.errors import InvalidInput, Unavailable
 from coterie.tui.asking import Asking
 from coterie.tui.drafts import Drafts
@@ -254,10 +255,11 @@ class Session:
     # --- what is done --------------------------------------------------------------------------
 
     def find(self, typed: str) -> Room:
-        """By its name, with or without #, by @ and whom one talks to, or by an id's beginning. Raises InvalidInput."""
-        wanted = typed.removeprefix("#").removeprefix("~")
-        found = [room for room in self.rooms.values() if wanted in (room.name, f"@{room.direct}")]
-        found = found or [room for room in self.rooms.values() if room.room_id.startswith(wanted)]
+        """As ``rooms_called`` understands it; with ~ it is the beginning of an id. Raises InvalidInput."""
+        if typed.startswith("~"):  # as rooms of one name are told apart
+            found = [one for one in self.rooms.values() if one.room_id.startswith(typed[1:])]
+        else:
+            found = rooms_called(typed, self.rooms.values(), _known)
         if not found:
             raise InvalidInput(f"there is no room {typed}", hint="Ctrl+K shows them")
         if len(found) > 1:
@@ -366,3 +368,7 @@ def _is_otherwise(before: Room, after: Room) -> bool:
     """Whether who is in it, or how their keys came here, may have changed."""
     was = (before.group, before.epoch, before.state, before.people)
     return was != (after.group, after.epoch, after.state, after.people)
+
+
+def _known(room: Room) -> Known:
+    return Known(room.room_id, room.name, bool(room.direct), room.state == "removed")
