@@ -123,8 +123,10 @@ class FakeBackend:
                 return self._page(request)
             case api.Search():
                 return self.found
-            case api.GetPending():
-                return api.Pending(OPS.room_id, self.pending)
+            case api.GetPending(room):
+                self._check(room)
+                found = [r for r in self.rooms if room.removeprefix("#") in (r.name, r.room_id)]
+                return api.Pending(found[0].room_id if found else OPS.room_id, self.pending)
             case api.VerifyAccount(name, compared, seen):
                 number = self.numbers.pop(0) if len(self.numbers) > 1 else self.numbers[0]
                 if compared and seen not in ("", number):
@@ -176,7 +178,7 @@ class FakeBackend:
 
     @staticmethod
     def _check(room: str) -> None:
-        if room.removeprefix("#") not in (OPS.name, WAR.name, OPS.room_id):
+        if room.removeprefix("#") not in (OPS.name, WAR.name, OPS.room_id, WAR.room_id):
             raise InvalidInput(f"there is no room {room}", hint="`coterie room list` shows them")
 
 

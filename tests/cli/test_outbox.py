@@ -67,5 +67,5 @@ def test_what_only_waits_cannot_be_retried(full: Runs) -> None:
 def test_a_chat_of_lines_sends_again_and_gives_up_all_that_failed(full: Runs) -> None:
     outcome = full.chat("ops", stdin=b"/retry\n/discard\n")
     assert "coterie: sent again: 2\ncoterie: given up: 2\n" in outcome.err
-    assert api.Resend("ops", "5f1d") in full.backend.asked
-    assert api.Discard("ops", "5f0c") in full.backend.asked
+    assert api.Resend(OPS.room_id, "5f1d") in full.backend.asked
+    assert api.Discard(OPS.room_id, "5f0c") in full.backend.asked

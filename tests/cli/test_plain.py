@@ -12,7 +12,7 @@ from coterie.client import api
 from coterie.errors import InvalidInput, Unavailable
 from coterie.ui.commands import PLAIN_COMMANDS
 from tests.asynchronous import asynchronous
-from tests.cli.fakes import OPS, FakeBackend, Runs, message
+from tests.cli.fakes import OPS, WAR, FakeBackend, Runs, message
 
 
 def sent(backend: FakeBackend) -> list[tuple[str, str]]:
@@ -22,7 +22,7 @@ def sent(backend: FakeBackend) -> list[tuple[str, str]]:
 
 def test_lines_go_out_in_order_and_each_comes_back_as_a_line_of_the_room(run: Runs) -> None:
     outcome = run.chat("ops", stdin=b"one\n\ntwo\nthree")
-    assert sent(run.backend) == [("ops", "one"), ("ops", "two"), ("ops", "three")]
+    assert sent(run.backend) == [(OPS.room_id, text) for text in ("one", "two", "three")]
     assert outcome.out == "".join(
         f"2026-11-24 10:12 alice  {text}\n" for text in ("one", "two", "three")
     )
@@ -38,12 +38,12 @@ def test_what_was_said_before_is_shown_first(run: Runs) -> None:
 
 def test_quit_ends_it_before_what_follows(run: Runs) -> None:
     assert run.chat("ops", stdin=b"one\n/quit\ntwo\n").status == 0
-    assert sent(run.backend) == [("ops", "one")]
+    assert sent(run.backend) == [(OPS.room_id, "one")]
 
 
 def test_two_slashes_send_one(run: Runs) -> None:
     run.chat("ops", stdin=b"//quit\n")
-    assert sent(run.backend) == [("ops", "/quit")]
+    assert sent(run.backend) == [(OPS.room_id, "/quit")]
 
 
 def test_a_line_that_fails_is_told_and_the_chat_goes_on(run: Runs) -> None:
@@ -64,17 +64,24 @@ def test_a_line_that_fails_is_told_and_the_chat_goes_on(run: Runs) -> None:
 def test_without_a_room_all_are_shown_and_one_must_be_chosen_to_write(run: Runs) -> None:
     run.backend.timeline = [message("hello")]
     outcome = run.chat(stdin=b"lost\n/join ops\nfound\n")
-    assert sent(run.backend) == [("ops", "found")]
+    assert sent(run.backend) == [(OPS.room_id, "found")]
     assert outcome.out.startswith("2026-11-24 10:12 #ops bobb  hello\n")
     assert "coterie: error: no room is chosen\n" in outcome.err
 
 
 def test_joining_shows_that_room_alone_from_then_on(run: Runs) -> None:
     outcome = run.chat("ops", stdin=b'/join "war room"\nhello\n')
-    assert sent(run.backend) == [("war room", "hello")]
+    assert sent(run.backend) == [(WAR.room_id, "hello")]
     rooms = [one.room for one in run.backend.asked if isinstance(one, api.ReadRoom)]
-    assert rooms == ["ops", "war room"]
+    assert rooms == [OPS.room_id, WAR.room_id]
     assert "bobb          ! unverified" in outcome.out
+
+
+def test_a_room_that_takes_the_name_of_the_chosen_one_is_not_written_to(run: Runs) -> None:
+    """Somebody renamed rooms while a line was typed: it went to the other one."""
+    run.chat("ops", stdin=b"/rename war room\nfor ops alone\n/topic\n")
+    assert sent(run.backend) == [(OPS.room_id, "for ops alone")]
+    assert not [one for one in run.backend.asked if getattr(one, "room", "") == "war room"]
 
 
 def test_a_room_that_is_made_is_gone_to(run: Runs) -> None:
@@ -87,13 +94,13 @@ def test_a_room_that_is_made_is_gone_to(run: Runs) -> None:
     ("line", "request_"),
     [
         ("/rooms", api.ListRooms()),
-        ("/members", api.ListMembers("ops")),
-        ("/invite carol @dave", api.AddMembers("ops", ("carol", "dave"))),
-        ("/renew", api.RenewRoom("ops")),
-        ("/follow", api.FollowRoom("ops")),
-        ("/follow carol admin:carol", api.FollowRoom("ops", accept=("carol", "admin:carol"))),
-        ("/kick bobb", api.RemoveMember("ops", "bobb")),
-        ("/leave", api.LeaveRoom("ops")),
+        ("/members", api.ListMembers(OPS.room_id)),
+        ("/invite carol @dave", api.AddMembers(OPS.room_id, ("carol", "dave"))),
+        ("/renew", api.RenewRoom(OPS.room_id)),
+        ("/follow", api.FollowRoom(OPS.room_id)),
+        ("/follow carol admin:carol", api.FollowRoom(OPS.room_id, accept=("carol", "admin:carol"))),
+        ("/kick bobb", api.RemoveMember(OPS.room_id, "bobb")),
+        ("/leave", api.LeaveRoom(OPS.room_id)),
         ("/verify @bobb", api.VerifyAccount("bobb")),
         ("/status", api.GetStatus()),
     ],
@@ -136,21 +143,21 @@ SAID = (
 @pytest.mark.parametrize(
     ("line", "request_"),
     [
-        ("/reply  why  not", api.SendText("ops", "why  not", reply_to=SAID[0].ref)),
-        ("/reply 2 then go", api.SendText("ops", "then go", reply_to=SAID[1].ref)),
-        ("/me waves", api.SendText("ops", "waves", is_action=True)),
-        ("/edit no", api.EditMessage("ops", SAID[1].ref, "no")),
-        ("/edit 1 no", api.EditMessage("ops", SAID[0].ref, "no")),
-        ("/delete", api.DeleteMessage("ops", SAID[1].ref)),
-        ("/react :tada:", api.React("ops", SAID[0].ref, "🎉")),
-        ("/react 👍 2", api.React("ops", SAID[1].ref, "👍")),
+        ("/reply  why  not", api.SendText(OPS.room_id, "why  not", reply_to=SAID[0].ref)),
+        ("/reply 2 then go", api.SendText(OPS.room_id, "then go", reply_to=SAID[1].ref)),
+        ("/me waves", api.SendText(OPS.room_id, "waves", is_action=True)),
+        ("/edit no", api.EditMessage(OPS.room_id, SAID[1].ref, "no")),
+        ("/edit 1 no", api.EditMessage(OPS.room_id, SAID[0].ref, "no")),
+        ("/delete", api.DeleteMessage(OPS.room_id, SAID[1].ref)),
+        ("/react :tada:", api.React(OPS.room_id, SAID[0].ref, "🎉")),
+        ("/react 👍 2", api.React(OPS.room_id, SAID[1].ref, "👍")),
         ("/search in:ops we", api.Search("in:ops we")),
-        ("/last 2", api.GetPage("ops", 2)),
-        ("/unread", api.MarkRead("ops", 0)),
-        ("/unread 2", api.MarkRead("ops", 1)),
-        ("/topic what we ship", api.ChangeRoom("ops", topic="what we ship")),
-        ("/rename #war room", api.ChangeRoom("ops", name="war room")),
-        ("/mute mentions", api.SetAttention("ops", "mentions")),
+        ("/last 2", api.GetPage(OPS.room_id, 2)),
+        ("/unread", api.MarkRead(OPS.room_id, 0)),
+        ("/unread 2", api.MarkRead(OPS.room_id, 1)),
+        ("/topic what we ship", api.ChangeRoom(OPS.room_id, topic="what we ship")),
+        ("/rename #war room", api.ChangeRoom(OPS.room_id, name="war room")),
+        ("/mute mentions", api.SetAttention(OPS.room_id, "mentions")),
         ("/msg @bobb hello  you", api.OpenDirect("bobb")),
         ("/msg @bobb hello  you", api.SendText(OPS.room_id, "hello  you")),
     ],
@@ -168,7 +175,7 @@ def test_a_reaction_that_is_there_is_taken_away(run: Runs) -> None:
     liked = msgspec.structs.replace(SAID[0], reactions=(api.Reactions("👍", ("alice",)),))
     run.backend.timeline = [liked]
     run.chat("ops", stdin="/react 👍\n".encode())
-    assert api.React("ops", liked.ref, "👍", remove=True) in run.backend.asked
+    assert api.React(OPS.room_id, liked.ref, "👍", remove=True) in run.backend.asked
 
 
 def test_a_message_that_is_not_there_is_no_message(run: Runs) -> None:
@@ -203,7 +210,7 @@ def test_who_types_has_seen_what_is_shown_and_a_program_has_not(run: Runs) -> No
     run.backend.timeline = list(SAID)
     run.chat("ops", stdin=b"\n\n")
     assert [one for one in run.backend.asked if isinstance(one, api.MarkRead)] == [
-        api.MarkRead("ops", 3)
+        api.MarkRead(OPS.room_id, 3)
     ]
     run.backend.asked.clear()
     run.chat("ops", "--json", stdin=b"\n\n")
@@ -241,7 +248,9 @@ def test_a_program_is_told_changes_where_it_asks_for_them(
 ) -> None:
     """A bot would take an edited text for a new one."""
     run.chat("ops", *words, stdin=b"")
-    assert run.backend.asked == [api.ReadRoom("ops", 10, follow=True, changes=has_changes)]
+    assert run.backend.asked[1:] == [
+        api.ReadRoom(OPS.room_id, 10, follow=True, changes=has_changes)
+    ]
 
 
 def test_an_unknown_room_is_a_failure_before_anything_is_sent(run: Runs) -> None:

@@ -14,11 +14,13 @@ from coterie.client.api import (
     Backend,
     DeleteMessage,
     EditMessage,
+    GetPending,
     GetStatus,
     ListMembers,
     ListRooms,
     MarkRead,
     Notice,
+    Pending,
     React,
     ReadRoom,
     Request,
@@ -56,7 +58,7 @@ class PlainChat:
         with_changes: bool = True,
     ) -> None:
         self.backend = backend
-        self._room = room
+        self._room = room  # until ``run`` has asked for its id: a name may become another room's
         self._is_json, self._with_numbers = is_json, with_numbers
         self._with_changes = with_changes
         self._account = ""
@@ -65,13 +67,15 @@ class PlainChat:
         self._ids: deque[str] = deque(maxlen=REMEMBERED)
         self._unshown: set[str] = set()  # message ids of ours, stored and not yet in view
         self._all_shown = asyncio.Event()
-        self._begin_view()
 
     async def run(self, lines: AsyncIterator[str | InvalidInput]) -> int:
         """How many of the lines failed, when they have ended (or with ``/quit``) and what was typed is in view.
 
         Raises what ends it before: the view lost its backend, or nobody reads our output.
         """
+        if self._room is not None:
+            self._room = await self._id_of(self._room)
+        self._begin_view()
         typing = asyncio.create_task(self._type(lines))
         try:
             while True:
@@ -149,16 +153,21 @@ class PlainChat:
 
     async def join(self, room: str) -> None:
         """Has this room alone in view from now on."""
-        await self.show(ListMembers(room))  # raises where there is no such room
-        before, self._room = self._view, room
+        room_id = await self._id_of(room)
+        await self.show(ListMembers(room_id))
+        before, self._room = self._view, room_id
         self._read_to = 0
         self._unshown.clear()  # stored they are; they would come in another view
         self._begin_view()
         before.cancel()
         await asyncio.wait({before})
 
+    async def _id_of(self, room: str) -> str:
+        """Raises InvalidInput where there is no such room."""
+        return (await self.ask(GetPending(room), Pending)).room_id
+
     def chosen(self) -> str:
-        """The room that is written to. Raises InvalidInput where there is none."""
+        """The id of the room that is written to. Raises InvalidInput where there is none."""
         if self._room is None:
             raise InvalidInput("no room is chosen", hint="/join ROOM, or /rooms for the list")
         return self._room
@@ -166,13 +175,11 @@ class PlainChat:
     async def room(self) -> Room:
         """It, as it is."""
         wanted = self.chosen()
-        name = wanted.lstrip("#@")
         rooms = (await self.ask(ListRooms(catch_up=False), Rooms)).rooms
-        found = [room for room in rooms if room.name == name]
-        found = found or [room for room in rooms if room.room_id.startswith(wanted)]
-        if not found:
-            raise InvalidInput(f"there is no room {wanted}", hint="/rooms lists them")
-        return found[0]
+        found = next((room for room in rooms if room.room_id == wanted), None)
+        if found is None:
+            raise InvalidInput("the room is not there any more", hint="/rooms lists those that are")
+        return found
 
     async def account(self) -> str:
         """Our name."""
