@@ -8,6 +8,7 @@ import pytest
 
 from coterie.cli import output
 from coterie.cli.engine import Engine
+from coterie.cli.invocation import Invocation
 from coterie.client import backend
 from coterie.client.local import Remote
 from coterie.secret import Secret
@@ -93,3 +94,15 @@ async def test_who_asks_while_another_process_has_the_connection_is_told(
     async with engine.open_backend(tmp_path, lambda: Secret(b"")):
         pass
     assert "another process's" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("on_a_terminal")
+def test_it_is_begun_once_and_its_warning_is_for_screens_too(run: Runs, tmp_path: Path) -> None:
+    invocation = Invocation(run.engine)
+    assert invocation.key_log_warning == ""
+    invocation.key_log_path = str(tmp_path / "keys")
+    invocation.start_key_log()
+    begun = run.engine.key_log
+    invocation.start_key_log()
+    assert run.engine.key_log is begun
+    assert str(tmp_path / "keys") in invocation.key_log_warning

@@ -126,3 +126,19 @@ async def test_where_nothing_can_be_read_the_program_ends_and_says_why() -> None
         seen = Seen(app, pilot)
         await until_over(seen)
     assert str(app.return_value) == "client.db is damaged"
+
+
+@asynchronous
+async def test_what_is_typed_after_it_goes_nowhere_and_the_screen_says_why() -> None:
+    """It stood there as if it were kept, and was lost."""
+    backend = Loading()
+    async with looking(backend, "ops") as seen:
+        await seen.until_shown("> message #ops")
+        await seen.press("h", "i", "enter", "ctrl+q")
+        await seen.until_shown("ending…")
+        await seen.press("l", "o", "s", "t")
+        assert "lost" not in seen.text
+        assert seen.composed == ""
+        backend.is_loaded.set()
+        await until_over(seen)
+    assert [request.text for request in backend.requests(api.SendText)] == ["hi"]

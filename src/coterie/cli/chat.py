@@ -91,14 +91,26 @@ def command(
         from coterie.tui.app import run_chat
         from coterie.tui.held_logs import held_logs
 
+        mark = _mark(invocation, backend)
         with held_logs():
-            await run_chat(backend, room, theme=theme, settings_file=file)
+            await run_chat(backend, room, theme=theme, settings_file=file, mark=mark)
 
     try:
         with_backend(invocation, show, is_for_screen=True)
     except NoAccount:
         if log_in(invocation, theme or file.settings.theme, is_begun=True):
             with_backend(invocation, show, is_for_screen=True)
+
+
+def _mark(invocation: Invocation, backend: "Backend") -> str:
+    """What the screen says all the while of where keys go."""
+    if not invocation.key_log_path:
+        return ""
+    from coterie.client.local import Remote
+
+    if isinstance(backend, Remote):
+        return "the connection is another process's, and its keys are not written here"
+    return invocation.key_log_warning
 
 
 def _talk_in_lines(

@@ -30,7 +30,7 @@ class Invocation:
         return Path(self.profile_option) if self.profile_option else self.engine.default_profile()
 
     def start_key_log(self) -> None:
-        """The engine's connections write their keys from now on, if that was asked for.
+        """The engine's connections write their keys from now on, if that was asked for. Again: nothing.
 
         Raises Misuse where nobody would see the warning, as with a service, StorageError.
         """
@@ -38,18 +38,24 @@ class Invocation:
 
         from coterie.cli import output
 
-        if not self.key_log_path:
+        if not self.key_log_path or self.engine.key_log is not None:
             return
         if not (self.is_key_log_forced or output.watched()):
             raise Misuse(
                 "a key log is refused where no terminal shows the warning",
                 hint="take away --keylog and COTERIE_KEYLOG, or add --keylog-anyway",
             )
-        path = Path(self.key_log_path)
-        self.engine.start_key_log(path)
-        output.note(f"WARNING: THE KEYS OF THIS CONNECTION ARE WRITTEN TO {path}")
+        self.engine.start_key_log(Path(self.key_log_path))
+        output.note(self.key_log_warning)
         output.note("whoever gets that file can read all that this client and its server say")
         output.note("messages in rooms stay sealed; delete the file when you have looked")
+
+    @property
+    def key_log_warning(self) -> str:
+        """What a person is told all the while; empty where no keys are written."""
+        if not self.key_log_path:
+            return ""
+        return f"WARNING: THE KEYS OF THIS CONNECTION ARE WRITTEN TO {self.key_log_path}"
 
     def take_stdin(self, wanted_for: str) -> None:
         """Stdin is read by one alone. Raises Misuse where it is the passphrase already."""

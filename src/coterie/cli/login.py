@@ -46,8 +46,10 @@ def log_in(invocation: "Invocation", theme: str, *, is_begun: bool = False) -> b
         )
 
     invocation.engine.configure_logs(is_debug=invocation.is_debug)
+    invocation.start_key_log()
+    mark = invocation.key_log_warning
     with held_logs():
-        return LoginApp(join, theme, is_begun=is_begun).run() is not None
+        return LoginApp(join, theme, is_begun=is_begun, mark=mark).run() is not None
 
 
 def _no_passphrase() -> "Secret":

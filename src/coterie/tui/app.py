@@ -21,7 +21,7 @@ from coterie.ui.keymap import KEYS
 
 
 class ChatApp(Program[CoterieError | None]):
-    """``room`` is opened first, and ``theme`` wins over that of the settings.
+    """``room`` is opened first, ``theme`` wins over that of the settings, and ``mark`` stands above all.
 
     It ends with an error where the client ends.
     """
@@ -33,8 +33,10 @@ class ChatApp(Program[CoterieError | None]):
         theme: str | None = None,
         *,
         settings_file: SettingsFile | None = None,
+        mark: str = "",
     ) -> None:
         super().__init__()
+        self.mark = mark
         self.settings_file = settings_file or SettingsFile(Path(), Read())
         self.settings = self.settings_file.settings
         for one in THEMES.values():
@@ -148,8 +150,9 @@ async def run_chat(
     theme: str | None = None,
     *,
     settings_file: SettingsFile | None = None,
+    mark: str = "",
 ) -> None:
     """Until the person quits. Raises Unavailable where the client ends before."""
-    error = await ChatApp(backend, room, theme, settings_file=settings_file).run_async()
+    error = await ChatApp(backend, room, theme, settings_file=settings_file, mark=mark).run_async()
     if error is not None:
         raise error

@@ -19,6 +19,7 @@ from coterie.tui.chat_keys import ChatKeys
 from coterie.tui.composer import ACTIONS, Composer
 from coterie.tui.composing import Composing
 from coterie.tui.item_lines import Look
+from coterie.tui.mark import marked
 from coterie.tui.message_actions import STAYS_SELECTED, act, opened
 from coterie.tui.navigating import go_to_end
 from coterie.tui.possible import possible
@@ -48,7 +49,7 @@ class ChatScreen(ChatKeys):
         & #header { height: 1; padding: 0 1; background: $panel; text-style: bold; }
         & #banner { height: auto; max-height: 3; padding: 0 1; color: $text-error; text-style: bold; }
         & #timeline { height: 1fr; }
-        & #typing, #target { height: 1; padding: 0 1; color: $text-muted; }
+        & #typing, #target, #ending { height: 1; padding: 0 1; color: $text-muted; }
         & #notice { height: auto; max-height: 4; padding: 0 1; color: $text-warning; }
         & #footer { height: 1; padding: 0 1; background: $panel; color: $text-muted; }
         & #first { height: 1fr; padding: 1 2; }
@@ -79,6 +80,7 @@ class ChatScreen(ChatKeys):
         self._texts: dict[str, str] = {}  # of the lines around the timeline, as they are shown
 
     def compose(self) -> ComposeResult:
+        yield from marked(self.app.mark)
         with Horizontal():
             yield Sidebar(id="sidebar")
             with Vertical():
@@ -86,7 +88,7 @@ class ChatScreen(ChatKeys):
                 yield Static(id="banner", markup=False, classes="empty")
                 yield TimelineView(id="timeline")
                 yield Static(id="first", markup=False, classes="empty")
-                for line in ("typing", "target", "notice"):
+                for line in ("typing", "target", "notice", "ending"):
                     yield Static(id=line, markup=False, classes="empty")
                 yield Composer(self._known, self._entered, self.app.settings.keys, id="composer")
         yield Static(id="footer", markup=False)
@@ -357,6 +359,8 @@ class ChatScreen(ChatKeys):
         """Once what was entered and begun is kept. Nothing else is begun any more."""
         await settled(self.composer)
         self.is_quitting = True
+        self.composer.display = False  # what was typed there now would be lost
+        self._put("ending", "ending…")
         if self._sending:
             self.tell("a moment, what you sent is not kept yet: Ctrl+Q again leaves at once")
             await asyncio.wait(self._sending)

@@ -17,6 +17,7 @@ from coterie.passwords import check_password, encode_password
 from coterie.secret import Secret
 from coterie.tui.apart import apart
 from coterie.tui.dialogs import dialog_css, plain
+from coterie.tui.mark import marked
 from coterie.tui.program import Program
 from coterie.tui.settled import settled
 from coterie.tui.themes import THEMES
@@ -103,7 +104,7 @@ class SecretInput(Input):
 class LoginScreen(Screen[None]):
     """``join`` makes the account; what was typed stays where that fails.
 
-    ``is_begun`` where an earlier try ended without an answer.
+    ``is_begun`` where an earlier try ended without an answer; ``mark`` stands above all.
     """
 
     DEFAULT_CSS = (
@@ -128,15 +129,16 @@ class LoginScreen(Screen[None]):
         Binding("enter", "enter", "Go on", priority=True, show=False),
     ]
 
-    def __init__(self, join: Join, *, is_begun: bool = False) -> None:
+    def __init__(self, join: Join, *, is_begun: bool = False, mark: str = "") -> None:
         super().__init__()
-        self._join, self._is_begun = join, is_begun
+        self._join, self._is_begun, self._mark = join, is_begun, mark
         self._joined: JoinedAccount | None = None
         self._is_joining = False
         self._stages: list[Stage] = []
         self._verdict = ""  # how the last try ended, until something else is typed
 
     def compose(self) -> ComposeResult:
+        yield from marked(self._mark)
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = plain("Coterie")
             with VerticalScroll(can_focus=False):
@@ -311,13 +313,13 @@ def _field_of(error: CoterieError) -> str:
 class LoginApp(Program[JoinedAccount]):
     """Ends with the account, or with None where the person quits."""
 
-    def __init__(self, join: Join, theme: str, *, is_begun: bool = False) -> None:
+    def __init__(self, join: Join, theme: str, *, is_begun: bool = False, mark: str = "") -> None:
         super().__init__()
         for one in THEMES.values():
             self.register_theme(one)
         self.theme = theme
-        self._join, self._is_begun = join, is_begun
+        self._screen = LoginScreen(join, is_begun=is_begun, mark=mark)
 
     async def on_mount(self) -> None:
         """Shows the one screen there is."""
-        await self.push_screen(LoginScreen(self._join, is_begun=self._is_begun))
+        await self.push_screen(self._screen)
