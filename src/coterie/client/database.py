@@ -22,7 +22,7 @@ KEY_SIZE = 32
 BUSY_TIMEOUT_MS = 1000  # only another program that looks into the file can hold a lock, and briefly
 
 _PLAINTEXT_HEADER = b"SQLite format 3\0"
-_PUT_BACK = "keep a copy of its folder as it is, and put the whole folder back from a backup; the key is of the same one"
+_PUT_BACK = "keep a copy of its folder as it is, then put the whole folder back from a backup: the key is part of it"
 
 # In the order they are given. What was deleted is overwritten, and nothing is ever written in the clear.
 _SETTINGS = (
