@@ -18,6 +18,7 @@ from coterie.client import api, local
 from coterie.client.local import Remote, is_served, serving
 from coterie.client.people import KeyChanged
 from coterie.client.profile import ProfileInUse
+from coterie.client.room_state import MAX_NAME
 from coterie.errors import (
     CoterieError,
     InvalidInput,
@@ -30,7 +31,9 @@ from coterie.errors import (
     StorageError,
     Unavailable,
 )
+from coterie.server.limits import Limits
 from tests.asynchronous import asynchronous
+from tests.cli.fakes import OPS
 from tests.client.house import until
 
 ROOMS = api.Rooms(())
@@ -94,6 +97,20 @@ async def test_a_request_is_answered_as_in_ones_own_process(tmp_path: Path) -> N
         assert await remote.call(api.ListRooms()) == ROOMS
         assert await remote.call(api.SendText("ops", "hi \u2713")) == ROOMS
     assert backend.asked == [api.ListRooms(), api.SendText("ops", "hi \u2713")]
+
+
+@asynchronous
+async def test_as_many_rooms_as_a_server_allows_are_listed_whatever_they_are_called(
+    tmp_path: Path,
+) -> None:
+    """Nothing that needs the list worked any more from the 970th such room on."""
+    longest = structs.replace(OPS, name="\U0001f600" * MAX_NAME, topic="\U0001f600" * 1_000)
+    longest = structs.replace(longest, reason="x" * 500)
+    rooms = api.Rooms((longest,) * Limits().subscriptions)
+    async with between(tmp_path, Canned(rooms)) as remote:
+        answer = await remote.call(api.ListRooms())
+    assert isinstance(answer, api.Rooms)
+    assert len(answer.rooms) == len(rooms.rooms)
 
 
 @asynchronous

@@ -20,6 +20,7 @@ from msgspec import structs
 from coterie import errors
 from coterie.client import api
 from coterie.client.people import KeyChanged
+from coterie.client.profile import HolderEnded
 from coterie.errors import (
     CoterieError,
     InvalidInput,
@@ -35,10 +36,12 @@ from coterie.private_files import storage_error
 log = get_logger()
 T = TypeVar("T")
 
-MAX_FRAME = 4 * 2**20  # bytes; the largest is a room's members or all rooms of a device
+MAX_REQUEST = 4 * 2**20  # bytes; the largest is a draft, or the names of new members
+# Bytes of an answer. The largest is the list of the 10,000 rooms that a connection may subscribe to (server/limits.py),
+# with all names and topics as long as they may be, in the longest characters: 51 MB. Both ends are one user's.
+MAX_FRAME = 64 * 2**20
 LENGTH_SIZE = 4  # bytes
 REQUEST_TIMEOUT_S = 10.0  # between processes of one machine: who is slower has stopped
-_ENDED = "the process that held the profile has ended"
 _PEERCRED = getattr(socket, "SO_PEERCRED", None)  # Linux; elsewhere the socket's mode alone guards
 _UCRED = struct.Struct("3i")  # process, user, group
 
@@ -137,7 +140,7 @@ async def _answer(
     try:
         _check_user(writer)
         async with asyncio.timeout(REQUEST_TIMEOUT_S):
-            request = await _read(reader, _requests.decode)
+            request = await _read(reader, _requests.decode, MAX_REQUEST)
         await _until_gone(reader, _give(backend, request, writer))
     except (Unavailable, NotAuthenticated, OSError, TimeoutError) as error:
         log.debug("local-request-ended", error=type(error).__name__)
@@ -253,7 +256,7 @@ class Remote:
             await writer.drain()
             yield reader
         except OSError as error:
-            raise _ended() from error
+            raise HolderEnded from error
         finally:
             writer.close()
 
@@ -281,14 +284,16 @@ def _frame(frame: object) -> bytes:
     return len(encoded).to_bytes(LENGTH_SIZE, "big") + encoded
 
 
-async def _read(reader: asyncio.StreamReader, decode: Callable[[bytes], T]) -> T:
+async def _read(
+    reader: asyncio.StreamReader, decode: Callable[[bytes], T], limit: int = MAX_FRAME
+) -> T:
     try:
         length = int.from_bytes(await reader.readexactly(LENGTH_SIZE), "big")
-        if length > MAX_FRAME:
-            raise RemoteProtocolError(f"local frame of {length} bytes, limit {MAX_FRAME}")
+        if length > limit:
+            raise RemoteProtocolError(f"local frame of {length} bytes, limit {limit}")
         encoded = await reader.readexactly(length)
     except asyncio.IncompleteReadError as error:
-        raise _ended() from error
+        raise HolderEnded from error
     try:
         return decode(encoded)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -296,12 +301,6 @@ async def _read(reader: asyncio.StreamReader, decode: Callable[[bytes], T]) -> T
             "the process that holds the profile is of another version of Coterie",
             hint="end it, then try again",
         ) from error
-
-
-def _ended() -> Unavailable:
-    return Unavailable(
-        _ENDED, hint="what was asked of it may be done all the same: look before you try again"
-    )
 
 
 def _problem(error: CoterieError) -> Problem:
