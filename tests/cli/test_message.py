@@ -51,7 +51,7 @@ def test_nor_is_it_in_a_chat_of_lines(run: Runs) -> None:
     run.backend.timeline = [message("carol came", seq=40, kind="line")]
     outcome = run.chat("ops", stdin=b"/reply 40 welcome\n/unread 40\n")
     assert "error: 40 is a line of the system, which nobody said" in outcome.err
-    assert api.MarkRead("ops", 39) in run.backend.asked
+    assert api.MarkRead(OPS.room_id, 39) in run.backend.asked
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", str(2**63)])
@@ -84,3 +84,12 @@ def test_json_of_a_search_is_an_object_a_hit(run: Runs) -> None:
     told = json.loads(run("search", "shall", "--json").out)
     assert told["found"] == [[0, 5]]
     assert told["message"]["number"] == 40
+
+
+def test_a_search_that_did_not_look_through_all_says_so(run: Runs) -> None:
+    run.backend.found = api.Found((), has_more=False, is_complete=False)
+    outcome = run("search", "shall")
+    assert (outcome.status, outcome.out) == (0, "")
+    assert outcome.err == (
+        "coterie: more may be found: not all was looked through in time, try again\n"
+    )

@@ -79,7 +79,7 @@ def test_json_of_a_message_has_these_keys() -> None:
     (fields,) = as_json(message("hello"))
     expected = (
         "room room_id seq message_id sender device time kind text event number reply_to thread replies is_action"
-        " mentions_me edited deleted_by reactions state reason ticket"
+        " mentions_me edited deleted_by reactions state reason ticket has_earlier_key"
     )
     assert list(fields) == expected.split()
 

@@ -30,6 +30,7 @@ class Index:
     def __init__(self, *hits: api.Hit) -> None:
         self.hits = hits
         self.asked: list[api.Search] = []
+        self.is_complete = True
         self.is_open = asyncio.Event()
         self.is_open.set()
 
@@ -43,7 +44,8 @@ class Index:
             if all(word in one.message.text for word in words)
             and (request.before is None or one.message.number < request.before)
         ]
-        return api.Found(tuple(found[: request.limit]), len(found) > request.limit)
+        hits = tuple(found[: request.limit])
+        return api.Found(hits, len(found) > request.limit, self.is_complete)
 
     @property
     def queries(self) -> list[str]:
@@ -68,6 +70,20 @@ async def test_hits_come_while_one_types_and_what_was_sought_is_lit(size: tuple[
         )
         assert lit(seen) == ["shipping"]
         assert index.asked[-1] == api.Search("sh", None, limit=PAGE)
+
+
+@asynchronous
+async def test_what_was_not_looked_through_in_time_is_told_of() -> None:
+    index = Index(hit("we are shipping today", "shipping"))
+    index.is_complete = False
+    async with showing(SearchScreen(index.search, OPS, "shipping")) as seen:
+        await seen.until_shown("1 found · more may be found: not all was looked through in time")
+        index.is_complete = True
+        await seen.type("x")
+        await seen.until_shown("nothing found")
+        await seen.until(
+            lambda: "more may" not in str(seen.app.screen.query_one(".state").render())
+        )
 
 
 @asynchronous

@@ -45,5 +45,7 @@ def command(
 
     found = call(invocation, Search(query, room, before, limit), Found)
     put(*lines(found, is_json=invocation.is_json))
+    if not found.is_complete:
+        note("more may be found: not all was looked through in time, try again")
     if found.has_more:
         note(f"there are more: --before {found.hits[-1].message.number} shows them")

@@ -23,6 +23,7 @@ from coterie.ui.clean import clean_line
 PAGE = 50  # hits asked for at once: more than the tallest screen has room for
 NEAR_END = 10  # lines from the end at which more are asked for
 LIT = "bold underline"  # what was sought, in an excerpt: seen without colours too
+NOT_ALL = " · more may be found: not all was looked through in time"
 HELP = 'words, "words in this order", from:name in:room before:2026-11-24 after:2026-11-24 has:link'
 
 
@@ -131,7 +132,9 @@ class SearchScreen(ModalScreen[Message | None]):
             if asked is self._asked:  # else something else was typed meanwhile
                 self._hits += found.hits
                 self._has_more = found.has_more
-                self._show(_counted(len(self._hits), has_more=found.has_more), found.hits)
+                state = _counted(len(self._hits), has_more=found.has_more)
+                state += "" if found.is_complete else NOT_ALL
+                self._show(state, found.hits)
 
     # --- showing -------------------------------------------------------------------------------
 
