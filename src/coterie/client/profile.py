@@ -33,7 +33,7 @@ from coterie.client.custody import (
 )
 from coterie.client.profile_file import ProfileFile
 from coterie.client.socket_path import socket_path
-from coterie.errors import InvalidInput, StorageError
+from coterie.errors import InvalidInput, StorageError, Unavailable
 from coterie.private_files import (
     FILE_MODE,
     make_private_folder,
@@ -70,6 +70,16 @@ class ProfileInUse(StorageError):
     def socket_path(self) -> Path:
         """Where that process serves us. Raises StorageError."""
         return socket_path(self.folder)
+
+
+class HolderEnded(Unavailable):
+    """The process that had the profile open ended while it was asked: who opens the profile now has it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the process that held the profile has ended",
+            hint="what was asked of it may be done all the same: look before you try again",
+        )
 
 
 class NoAccount(StorageError):
