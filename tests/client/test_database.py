@@ -246,6 +246,7 @@ def test_process_killed_inside_a_transaction_leaves_the_state_before_it(path: Pa
         process.kill()
     assert path.with_name("client.db-wal").stat().st_size > 50 * sqlcipher.PAGE_SIZE
     database = open_database(path)
+    assert path.with_name("client.db-wal").stat().st_size == 0, "what was deleted is in there"
     assert notes(database) == ["before"]
     assert list(database.execute("PRAGMA integrity_check")) == [("ok",)]
     database.close()

@@ -72,6 +72,7 @@ class Database:
             database._check(application_id, len(migrations))
             database._configure()
             database._migrate(application_id, migrations)
+            database.truncate_wal()  # of a process that was killed, with what it had deleted
         except BaseException:
             connection.close()
             raise
