@@ -150,3 +150,30 @@ def test_coterie_alone_makes_an_account_and_goes_on_to_the_chat(
     terminals.until_shown("carol", "no room yet", "connected")
     terminals.type("carol", "C-q")
     terminals.until_shown("carol", "ended with 0")
+
+
+@pytest.mark.slow
+def test_a_second_screen_goes_on_where_the_first_one_ends(
+    stage: Stage, terminals: Terminals
+) -> None:
+    """It ended with an error, and what had just been typed was lost."""
+    [alice] = stage.join("alice")
+    alice.does("room", "new", "ops")
+    words = [*COTERIE, "--profile", str(alice.profile), "chat", "ops"]
+    terminals.start("first", words, 80, 24)
+    terminals.until_shown("first", "> message #ops", "connected")
+    terminals.start("second", words, 80, 24)
+    terminals.until_shown("second", "> message #ops", "connected")
+    terminals.type("second", "half a thought")
+    terminals.type("first", "C-q")
+    terminals.until_shown("first", "ended with 0")
+    deadline = time.monotonic() + DEADLINE_S
+    while not (alice.profile / "socket").exists():  # the second one has the profile now
+        assert time.monotonic() < deadline, terminals.screen("second")
+        time.sleep(POLL_S)
+    terminals.until_shown("second", "half a thought", "connected")
+    terminals.type("second", " is whole", "Enter")
+    terminals.until_shown("second", "  half a thought is whole", "> message #ops")
+    terminals.type("second", "C-q")
+    terminals.until_shown("second", "ended with 0")
+    assert alice.reads("ops") == ["half a thought is whole"]

@@ -19,6 +19,7 @@ from coterie.errors import StorageError
 
 if TYPE_CHECKING:
     from coterie.client.api import Backend
+    from coterie.tui.app import Begun
 
 
 @click.command(
@@ -80,26 +81,33 @@ def command(
         raise Misuse(
             f"the full screen needs UTF-8, and here it is {sys.stderr.encoding}", hint=hint
         )
-    from coterie.client.profile import NoAccount
+    from coterie.client.profile import HolderEnded, NoAccount
     from coterie.tui.settings_file import SettingsFile
 
     file = SettingsFile.read()
     if needs_account(invocation) and not log_in(invocation, theme or file.settings.theme):
         return
+    begun: Begun | None = None
 
     async def show(backend: "Backend") -> None:
-        from coterie.tui.app import run_chat
+        nonlocal begun
+        from coterie.tui.app import Begun, run_chat
         from coterie.tui.held_logs import held_logs
 
         mark = _mark(invocation, backend)
         with held_logs():
-            await run_chat(backend, room, theme=theme, settings_file=file, mark=mark)
+            begun = begun or Begun(room)
+            await run_chat(backend, begun, theme=theme, settings_file=file, mark=mark)
 
-    try:
-        with_backend(invocation, show, is_for_screen=True)
-    except NoAccount:
-        if log_in(invocation, theme or file.settings.theme, is_begun=True):
+    is_over = False
+    while not is_over:
+        try:
             with_backend(invocation, show, is_for_screen=True)
+            is_over = True
+        except HolderEnded:  # of another screen: this one opens the profile itself, where it was
+            note("the process that held the profile has ended: it is opened here")
+        except NoAccount:
+            is_over = not log_in(invocation, theme or file.settings.theme, is_begun=True)
 
 
 def _mark(invocation: Invocation, backend: "Backend") -> str:

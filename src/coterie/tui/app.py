@@ -1,6 +1,8 @@
 """The program on the screen."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from textual import events
@@ -21,7 +23,8 @@ from coterie.ui.keymap import KEYS
 
 
 class ChatApp(Program[CoterieError | None]):
-    """``room`` is opened first, ``theme`` wins over that of the settings, and ``mark`` stands above all.
+    """``room`` is opened first, ``theme`` wins over that of the settings, ``mark`` stands above all,
+    and ``drafts``, by room, are what a screen before this one did not save.
 
     It ends with an error where the client ends.
     """
@@ -34,9 +37,11 @@ class ChatApp(Program[CoterieError | None]):
         *,
         settings_file: SettingsFile | None = None,
         mark: str = "",
+        drafts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.mark = mark
+        self._drafts = drafts or {}
         self.settings_file = settings_file or SettingsFile(Path(), Read())
         self.settings = self.settings_file.settings
         for one in THEMES.values():
@@ -59,6 +64,7 @@ class ChatApp(Program[CoterieError | None]):
 
     async def on_mount(self) -> None:
         """Shows the main screen."""
+        self.session.drafts.take_over(self._drafts)
         await self.push_screen(self._main)
         if self.settings_file.problems:
             self._main.tell("; ".join(self.settings_file.problems))
@@ -144,15 +150,27 @@ class ChatApp(Program[CoterieError | None]):
         self._notifier.close()
 
 
+@dataclass(slots=True)
+class Begun:
+    """What outlives a screen whose client ended: the room that was open, and what was not saved of what was written."""
+
+    room: str | None
+    drafts: dict[str, str] = field(default_factory=dict)
+
+
 async def run_chat(
     backend: Backend,
-    room: str | None,
+    begun: Begun,
     theme: str | None = None,
     *,
     settings_file: SettingsFile | None = None,
     mark: str = "",
 ) -> None:
-    """Until the person quits. Raises Unavailable where the client ends before."""
-    error = await ChatApp(backend, room, theme, settings_file=settings_file, mark=mark).run_async()
+    """Until the person quits. Raises Unavailable where the client ends before; ``begun`` says then where that was."""
+    app = ChatApp(
+        backend, begun.room, theme, settings_file=settings_file, mark=mark, drafts=begun.drafts
+    )
+    error = await app.run_async()
+    begun.room, begun.drafts = app.session.opened.room_id or begun.room, app.session.drafts.unsaved
     if error is not None:
         raise error

@@ -402,6 +402,9 @@ class ChatScreen(ChatKeys):
         try:
             await work
         except (Unavailable, NoAccount) as error:
+            if self._sending:  # what fails with it is given back
+                await asyncio.wait(self._sending)
+            self.composing.keep()
             self.app.exit(error)
         except CoterieError as error:
             self.tell(str(error))

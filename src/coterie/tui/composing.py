@@ -88,8 +88,12 @@ class Composing:
         elif not self._drafts.of(place.key) and place not in self._left:
             self._left[place] = (target, text)
 
-    async def save(self) -> None:
-        """Before the program ends."""
+    def keep(self) -> None:
+        """What stands there is a draft, to be saved."""
         if self._is_room:
             self._keep(self.place)
+
+    async def save(self) -> None:
+        """Before the program ends."""
+        self.keep()
         await self._drafts.save()

@@ -1,7 +1,7 @@
 """What was begun in each room and not sent: kept by the client, so that it is there after a restart."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from coterie.client.api import Done, Draft, GetDraft, Room, SetDraft
@@ -23,6 +23,16 @@ class Drafts:
         self._known: dict[str, str] = {}
         self._unsaved: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def unsaved(self) -> dict[str, str]:
+        """What is not saved yet, by room."""
+        return {key: self._known[key] for key in self._unsaved}
+
+    def take_over(self, unsaved: Mapping[str, str]) -> None:
+        """What the screen before this one could not save any more."""
+        for key, text in unsaved.items():
+            self.keep(key, text)
 
     def of(self, key: str) -> str:
         """As far as it is known. ``key`` is a room's id, or anything else for what is kept for now alone."""
