@@ -159,6 +159,17 @@ def test_closing_empties_the_write_ahead_log_while_another_program_looks_in(path
     other.close()
 
 
+def test_opening_does_not_wait_for_another_program_that_looks_in(path: Path) -> None:
+    database = open_database(path)
+    add(database, "one")
+    with database.transaction():
+        assert notes(database) == ["one"]
+        other = open_database(path)
+        assert notes(other) == ["one"]
+    other.close()
+    database.close()
+
+
 def test_key_is_in_no_repr_and_no_error(path: Path) -> None:
     database = open_database(path)
     assert repr(database) == f"<Database {path}>"

@@ -6,7 +6,7 @@ Each page is sealed with AES-256-CBC and HMAC-SHA512; the first 16 bytes of the 
 import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -72,7 +72,7 @@ class Database:
             database._check(application_id, len(migrations))
             database._configure()
             database._migrate(application_id, migrations)
-            database.truncate_wal()  # of a process that was killed, with what it had deleted
+            database._empty_log_of_killed()
         except BaseException:
             connection.close()
             raise
@@ -112,6 +112,14 @@ class Database:
             return  # an idle client asks every few seconds
         with _mapped_errors(self.path, self._connection):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def _empty_log_of_killed(self) -> None:
+        """A process that was killed left in it what it had deleted."""
+        with _mapped_errors(self.path, self._connection):
+            self._connection.set_busy_timeout(0)
+            with suppress(apsw.BusyError):  # another program looks in: it is emptied when idle
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
 
     def close(self) -> None:
         """Empties the write-ahead log and closes the file, which it does even if the first fails. Again: nothing."""
