@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,7 +115,7 @@ def row(number: int, by: str, text: str = "", **what: object) -> Row:
     device = {"alice": ALICE, "bobb": BOBB}[by]
     ref = Ref(device.id, number.to_bytes(16, "big"))
     found = Row(ref, Author(by, device.account_key), number, text or f"{by} {number}")
-    return replace(found, **what)  # type: ignore[arg-type]
+    return msgspec.structs.replace(found, **what)
 
 
 def said_again(*rows: Row) -> list[str]:

@@ -1,9 +1,9 @@
 """Pages of rows, by number."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from coterie.client.conversation import Row
 from coterie.client.happening import Event
@@ -175,7 +175,7 @@ def test_a_thread_without_end_is_not_counted_to_its_end(stored: Stored) -> None:
     row = Row(root, ALICE, 1, "hello", thread=root)
     with store.transaction():
         for number in range(MOST_COUNTED + 1):
-            answer = replace(row, ref=Ref(bytes(16), number.to_bytes(16, "big")))
+            answer = structs.replace(row, ref=Ref(bytes(16), number.to_bytes(16, "big")))
             store.add_to_timeline(TimelineRow(0, room_id, bytes(16), 1, "", 1, answer))
     other = Ref(bytes(16), b"other".ljust(16))
     assert store.thread_sizes(room_id, (root, other)) == {root: MOST_COUNTED}

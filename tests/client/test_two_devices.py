@@ -77,7 +77,7 @@ class Screen:
         return [
             Message(
                 row.seq,
-                replace(row.message, mentions_me=False),
+                structs.replace(row.message, mentions_me=False),
                 list(history.reactions(row.message.ref)),
             )
             for row in rows
@@ -205,4 +205,4 @@ def test_devices_that_read_one_log_show_the_same_messages(stores: list[Store], s
 
 def _unthreaded(message: Message) -> Message:
     """Whoever does not have the beginning of a thread keeps the name that its messages give it."""
-    return replace(message, row=replace(message.row, thread=None))
+    return replace(message, row=structs.replace(message.row, thread=None))

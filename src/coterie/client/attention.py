@@ -1,8 +1,9 @@
 """What a room asks of a person: its place in the list, and what rings. Pure."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 
 class Attention(StrEnum):
@@ -25,8 +26,7 @@ class Counts(Protocol):
         """Those of them that address this person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A room in the list."""
 
     name: str

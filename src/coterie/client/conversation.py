@@ -9,8 +9,9 @@ stands before all that refers to it, so it will not come. It was said before thi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
+
+import msgspec
 
 from coterie.client.mentions import is_mentioned
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
@@ -19,16 +20,14 @@ MAX_REACTIONS = 1_000  # kept of one message: a large room's applause, and no mo
 MAX_REACTIONS_EACH = 20  # of one account to one message
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True):
     """Who said it. The key decides, for a name may come again with another one."""
 
     name: str
     account_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(msgspec.Struct, frozen=True):
     """An application message of the log that counts. ``is_moderator``: of the room, in the entry's own epoch."""
 
     ref: Ref
@@ -37,8 +36,7 @@ class Arrived:
     content: Content
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One message as it now is. A deleted one keeps its place, its author and who deleted it, and nothing else."""
 
     ref: Ref
@@ -59,8 +57,7 @@ class Row:
         return bool(self.deleted_by)
 
 
-@dataclass(frozen=True, slots=True)
-class Reacted:
+class Reacted(msgspec.Struct, frozen=True):
     """An emoji of one account under a message."""
 
     target: Ref
@@ -68,38 +65,33 @@ class Reacted:
     emoji: str
 
 
-@dataclass(frozen=True, slots=True)
-class RowAdded:
+class RowAdded(msgspec.Struct, frozen=True):
     """At the end of the room."""
 
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class RowEdited:
+class RowEdited(msgspec.Struct, frozen=True):
     """In its place. What is kept of ``before`` elsewhere (the search index) goes."""
 
     before: Row
     after: Row
 
 
-@dataclass(frozen=True, slots=True)
-class RowDeleted:
+class RowDeleted(msgspec.Struct, frozen=True):
     """In its place. Text, content and search entry of ``before`` go, with all reactions to it."""
 
     before: Row
     after: Row
 
 
-@dataclass(frozen=True, slots=True)
-class ReactionAdded:
+class ReactionAdded(msgspec.Struct, frozen=True):
     """As the last of its message."""
 
     reaction: Reacted
 
 
-@dataclass(frozen=True, slots=True)
-class ReactionRemoved:
+class ReactionRemoved(msgspec.Struct, frozen=True):
     """One that was there."""
 
     reaction: Reacted
@@ -169,7 +161,9 @@ def _edit(arrived: Arrived, edit: Edit, before: Row | None, me: str) -> Change |
     if arrived.author.account_key != before.author.account_key:
         return None
     mentions_me = _mentions(edit.text, before.author, me)
-    after = replace(before, text=edit.text, edited_ms=edit.time, mentions_me=mentions_me)
+    after = msgspec.structs.replace(
+        before, text=edit.text, edited_ms=edit.time, mentions_me=mentions_me
+    )
     return RowEdited(before, after)
 
 

@@ -5,8 +5,9 @@ when it is *sent*, by who sends it; when it lands, others' messages that nobody 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+import msgspec
 
 from coterie.client.conversation import (
     Change,
@@ -19,8 +20,7 @@ from coterie.client.conversation import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """``read_to`` is the number of the last row that was seen; the counts are of those behind it."""
 
     read_to: int
@@ -50,7 +50,7 @@ class Reading:
     def _with(self, row: Row, me: bytes, times: int) -> "Reading":
         if not counts(row, me):
             return self
-        return replace(
+        return msgspec.structs.replace(
             self, unread=self.unread + times, mentions=self.mentions + times * row.mentions_me
         )
 

@@ -1,14 +1,13 @@
 """What a client keeps of rooms that is this device's own: how far its person has read, what rings, a draft."""
 
-from dataclasses import dataclass
+import msgspec
 
 from coterie.client.attention import Attention
 from coterie.client.reading import Reading
 from coterie.client.store_rows import Rows
 
 
-@dataclass(frozen=True, slots=True)
-class RoomView:
+class RoomView(msgspec.Struct, frozen=True):
     """A room as this device's person has left it."""
 
     reading: Reading

@@ -1,8 +1,9 @@
 """What a client keeps of what was said, for people to read: rows, and pages of them by their numbers."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from coterie.client.conversation import Author, Row, RowDeleted, RowEdited
 from coterie.client.links import has_link
@@ -15,8 +16,7 @@ MOST_COUNTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineRow:
+class TimelineRow(msgspec.Struct, frozen=True):
     """One row as it is kept. ``number`` orders a client's whole history, and never comes again.
 
     A line of the system has an ``event``, and a ``message`` by nobody.
@@ -36,8 +36,7 @@ class TimelineRow:
         return bool(self.event)
 
 
-@dataclass(frozen=True, slots=True)
-class TimelinePage:
+class TimelinePage(msgspec.Struct, frozen=True):
     """Some rows, oldest first, and whether there are more on either side."""
 
     rows: list[TimelineRow]
@@ -259,8 +258,7 @@ class Timeline(Rows):
         return [row_of(row) for row in self._all(f"{_SELECT} {rest}", params)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Within:
+class _Within(msgspec.Struct, frozen=True):
     """Where a page is taken from: all rooms, one, or a thread, whose root may not be here."""
 
     room_id: bytes | None

@@ -1,7 +1,8 @@
 """What is wrong with a room, in plain words: what happened, what to do, and the key that does it. Pure."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from coterie.client.api import Member, Room
 from coterie.tui.words import account
@@ -10,8 +11,7 @@ from coterie.ui.clean import clean_line
 Way = Literal["key", "fork", "renew", "follow", "wait"]
 
 
-@dataclass(frozen=True, slots=True)
-class Banner:
+class Banner(msgspec.Struct, frozen=True):
     """``way`` is what the key does."""
 
     text: str

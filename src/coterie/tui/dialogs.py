@@ -1,9 +1,9 @@
 """The small screens over the main one. Each has a typed result, and None where the person goes back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
+import msgspec
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -52,8 +52,7 @@ def plain(text: str) -> Text:
     return Text(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Pick(Generic[T]):
+class Pick(msgspec.Struct, Generic[T], frozen=True):
     """A line to pick: ``name`` is what is typed for it, ``mark`` stands before it, ``hint`` behind."""
 
     value: T

@@ -1,7 +1,8 @@
 """An item of a timeline as lines of styled text. Pure."""
 
-from dataclasses import dataclass
 from typing import assert_never
+
+import msgspec
 
 from coterie.client.api import Message, Quote, Reactions
 from coterie.tui.room_timeline import GONE, Day, Entry, Item, New, Unsent, local_time
@@ -34,8 +35,7 @@ _PIN_STYLES = {
 _CHANGES = {"edit": "edit", "delete": "deletion", "reaction": "reaction"}
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """How things are drawn: in so many cells, for whom, and how that person likes it."""
 
     width: int

@@ -1,10 +1,11 @@
 """What is seen of one room or thread: days, messages, the line of what is new, and what is on its way. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
+
+import msgspec
 
 from coterie.client.api import Message
 from coterie.tui.window import Window
@@ -18,20 +19,17 @@ GONE = "gone"  # in place of the pin of who is not in the room any more, of whom
 LANDING = 100  # of the newest messages may be told before they leave the outbox
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(msgspec.Struct, frozen=True):
     """Above the first message of a day, on the clock of who reads."""
 
     day: str
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(msgspec.Struct, frozen=True):
     """Above what was not seen yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A message. ``has_head`` is False where the one above is of the same person and time.
 
     ``pin`` is a ``PinWord``, ``EARLIER`` or ``GONE``, for the head alone: what has none is not drawn anew where a pin
@@ -45,8 +43,7 @@ class Entry:
     thread_of: str = ""  # which one it is in, in words; empty where nothing is known of it
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(msgspec.Struct, frozen=True):
     """Ours, which is in no log."""
 
     message: Message

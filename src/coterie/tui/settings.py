@@ -5,8 +5,9 @@ A value that cannot be is named with its line, and the rest of the file holds.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+import msgspec
 
 from coterie.ui.clean import clean_line
 from coterie.ui.keymap import KEYS
@@ -18,8 +19,7 @@ _NOTIFICATIONS = "notifications"
 _SHOWN = 40  # characters of a wrong value that are repeated
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """All of them, as they are where nothing is said."""
 
     theme: str = "dark"
@@ -33,11 +33,10 @@ class Settings:
     show_text: bool = False
     do_not_disturb: bool = False
     title: bool = False
-    keys: Mapping[str, str] = field(default_factory=dict)  # of those actions that have others
+    keys: Mapping[str, str] = {}  # of those actions that have others
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One line of the file but for the keys: ``name`` as in ``Settings``, in ``table`` where that is not empty."""
 
     name: str
@@ -131,16 +130,14 @@ _BY_PATH = {setting.path: setting for setting in SETTINGS}
 _TABLES = {setting.table for setting in SETTINGS if setting.table} | {KEY_TABLE}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What is wrong in a file, and where: ``line`` is 1 for the first."""
 
     line: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """What holds of a file, and what does not."""
 
     settings: Settings = Settings()
@@ -182,7 +179,7 @@ def read(text: str) -> Read:
                 problems.append(Problem(_line_of((KEY_TABLE, action), lines), why))
                 del given[action]
     problems.sort(key=lambda problem: problem.line)
-    return Read(replace(Settings(), keys=given, **values), tuple(problems))
+    return Read(msgspec.structs.replace(Settings(), keys=given, **values), tuple(problems))
 
 
 def _is_choice(value: object, setting: Setting) -> bool:

@@ -1,6 +1,6 @@
 """Where the text in the composer goes, and what it will be: a message, an answer, or another text for one. Pure."""
 
-from dataclasses import dataclass
+import msgspec
 
 from coterie.client.api import EditMessage, Message, SendText
 from coterie.tui.words import account
@@ -10,8 +10,7 @@ from coterie.ui.plain import plain_words
 MAX_SHOWN = 200  # characters of the message that are looked at for its line
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A room, or the thread in it that hangs from ``thread``; none where no room is open."""
 
     room_id: str = ""
@@ -23,8 +22,7 @@ class Place:
         return self.room_id + self.thread
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
+class Answering(msgspec.Struct, frozen=True):
     """It answers this."""
 
     message: Message
@@ -35,8 +33,7 @@ class Answering:
         return f"replying to {account(self.message.sender)}: {_beginning(self.message)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Editing:
+class Editing(msgspec.Struct, frozen=True):
     """It takes the place of this one's text. ``draft`` stood in the composer before."""
 
     message: Message

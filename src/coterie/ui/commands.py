@@ -3,9 +3,10 @@
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+import msgspec
 
 from coterie.errors import InvalidInput
 
@@ -16,8 +17,7 @@ _WORD = re.compile(r"(\S+)\s*(.*)\Z", re.DOTALL)
 _NUMBER = re.compile(r"#?([0-9]{1,18})\Z")  # as long as one that a database has
 
 
-@dataclass(frozen=True, slots=True)
-class SlashCommand:
+class SlashCommand(msgspec.Struct, frozen=True):
     """``arguments`` as people read them: a word each, and ``[WORD]`` may be left out.
 
     ``...`` repeats the last. ``WORD…`` is the rest of the line, with its quotes and spaces as they were typed. ``a|b``
@@ -101,15 +101,13 @@ PLAIN_COMMANDS: Mapping[str, SlashCommand] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(msgspec.Struct, frozen=True):
     """What the others are to read."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(msgspec.Struct, frozen=True):
     """A command, with as many arguments as it takes. A NUMBER is its digits alone."""
 
     command: SlashCommand

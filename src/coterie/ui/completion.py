@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from coterie.ui import emoji
 from coterie.ui.commands import COMMANDS, MARK, SlashCommand
@@ -17,16 +18,14 @@ _COMMAND = re.compile(r"\A/([a-z]*)\Z")
 _ARGUMENT = re.compile(r"\A/([a-z]+)((?:\s+\S+)*)\s+(\S*)\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """``inserted`` takes the place of what was typed; ``hint`` says what it is."""
 
     inserted: str
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True):
     """What could stand from ``begin`` to ``end``, the likeliest first; never empty."""
 
     begin: int
@@ -40,13 +39,12 @@ class Completion:
         return f"{before} {rest.removeprefix(' ')}", len(before) + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What there is to complete to, each in the order in which it should be offered."""
 
     names: Sequence[str] = ()  # accounts of the room, the latest speakers first
     rooms: Sequence[str] = ()
-    commands: Mapping[str, SlashCommand] = field(default_factory=lambda: COMMANDS)
+    commands: Mapping[str, SlashCommand] = msgspec.field(default_factory=lambda: COMMANDS)
 
 
 def complete(text: str, cursor: int, known: Known) -> Completion | None:

@@ -5,7 +5,6 @@ somebody's word. ``markdown`` has the blocks around it.
 """
 
 import re
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -82,13 +81,12 @@ _STYLES: dict[str, Style] = {
 _SPLIT = {1: (1,), 2: (2,), 3: (2, 1)}  # a run of signs as marks; a longer one is none
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """A mark that is open, and what stands behind it so far."""
 
     mark: str
-    parts: list[Inline] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)  # that is not yet a part
+    parts: list[Inline] = msgspec.field(default_factory=list)
+    text: list[str] = msgspec.field(default_factory=list)  # that is not yet a part
 
     def add(self, part: Inline) -> None:
         self.close_text()

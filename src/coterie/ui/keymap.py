@@ -1,10 +1,9 @@
 """The keys: one table feeds the interfaces, their help and the docs. What a terminal cannot tell apart is not in it."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """``keys`` as Textual names them, ``shown`` as people read them."""
 
     action: str

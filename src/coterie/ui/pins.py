@@ -4,12 +4,12 @@ There is always a word beside the mark, never colour or sign alone. PROTOCOL.md 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class PinWords:
+
+class PinWords(msgspec.Struct, frozen=True):
     """``sentence`` follows a name."""
 
     mark: str
