@@ -62,10 +62,16 @@ class ChatApp(Program[CoterieError | None]):
         self.session.says_typing = self.settings.say_typing
         self._main = ChatScreen(self.session, room)
 
-    async def on_mount(self) -> None:
-        """Shows the main screen."""
+    def get_default_screen(self) -> ChatScreen:
+        """The main one: what is drawn first."""
+        return self._main
+
+    def on_load(self) -> None:
+        """Before anything is drawn."""
         self.session.drafts.take_over(self._drafts)
-        await self.push_screen(self._main)
+
+    def on_ready(self) -> None:
+        """Once something is drawn: says what is wrong in the settings, and that the person is there."""
         if self.settings_file.problems:
             self._main.tell("; ".join(self.settings_file.problems))
         self._say_presence()
@@ -88,6 +94,8 @@ class ChatApp(Program[CoterieError | None]):
             self._presence.acted(time.monotonic())
             self._say_presence()
         is_typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if is_typed:
+            await self._main.is_there.wait()
         if not is_typed or not self.typed_ahead.has_to_wait(event):
             await super().on_event(event)
 

@@ -70,6 +70,7 @@ class ChatScreen(ChatKeys):
         super().__init__()
         self.session = session
         self.banner: Banner | None = None
+        self.is_there = asyncio.Event()  # and takes what is typed
         self._wanted = wanted
         self._told = ""  # what went wrong, or what was asked for
         self._sending: set[asyncio.Task[Sent]] = set()  # what the client has not taken yet
@@ -100,12 +101,14 @@ class ChatScreen(ChatKeys):
         self.watch(self.app, "app_focus", self._look_at, init=False)
         self.begin(self._start())
         self.run_worker(self._until_end(self.session.follow()))
+        self.is_there.set()
 
     async def _start(self) -> None:
         """Where not even the rooms can be read there is nothing to show: it is told on the terminal."""
         try:
             await self.session.start(self._wanted)
         except StorageError as error:
+            self.is_quitting = True
             self.app.exit(error)
 
     def on_unmount(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from textual.app import App
 from textual.filter import LineFilter
+from textual.reactive import Reactive
 from textual.worker import WorkerFailed
 
 from coterie.tui import colourless
@@ -19,6 +20,7 @@ class Program(App[T]):
 
     ENABLE_COMMAND_PALETTE = False  # Textual's: Ctrl+P is ours
     TITLE = "Coterie"
+    theme = Reactive("dark")  # from the beginning: a change reads all styles again
     CSS = colourless.CSS
 
     def __init__(self) -> None:
