@@ -5,9 +5,9 @@ import tomllib
 from dataclasses import fields
 
 import pytest
-from scripts import generate_reference
 
 from coterie.server.config import VARIABLES, Config
+from scripts import generate_reference
 from tests.docs.pages import DOCS, ROOT, headings, text_of
 
 SETTINGS = DOCS / "reference" / "settings.md"

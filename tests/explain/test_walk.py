@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from scripts import generate_walk
 
 from coterie import secret
 from coterie.explain.html_page import html_page
@@ -19,6 +18,7 @@ from coterie.explain.text import lines
 from coterie.explain.walk import walk
 from coterie.noise.production import MESSAGE_1_SIZE, MESSAGE_2_SIZE
 from coterie.secret import Secret
+from scripts import generate_walk
 from tests.docs.pages import DOCS, headings, text_of
 
 WALK = walk()

@@ -4,9 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
-from scripts import mls_validation
 
 import coterie.mls
+from scripts import mls_validation
 
 SOURCE = Path(coterie.mls.__file__).parent
 
