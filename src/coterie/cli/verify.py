@@ -7,13 +7,13 @@ import click
 
 from coterie.cli import types
 from coterie.cli.asking import confirm, is_terminal
-from coterie.cli.calling import call
+from coterie.cli.calling import answer, call, with_backend
 from coterie.cli.command import Command, pass_invocation
 from coterie.cli.invocation import Invocation
 from coterie.cli.output import note, put
 
 if TYPE_CHECKING:
-    from coterie.client.api import SafetyNumber
+    from coterie.client.api import Backend, SafetyNumber
 
 
 @click.command(
@@ -64,7 +64,10 @@ def _scanned(invocation: Invocation, name: str, text: str) -> "SafetyNumber":
     from coterie.client.api import SafetyNumber, VerifyAccount
     from coterie.ui import safety_code
 
-    number = call(invocation, VerifyAccount(name), SafetyNumber)
-    safety_code.check(text, name, number.number)
-    recorded = VerifyAccount(name, compared=True, number=number.number)
-    return call(invocation, recorded, SafetyNumber)
+    async def compare(backend: "Backend") -> "SafetyNumber":
+        number = await answer(backend, VerifyAccount(name), SafetyNumber)
+        safety_code.check(text, name, number.number)
+        recorded = VerifyAccount(name, compared=True, number=number.number)
+        return await answer(backend, recorded, SafetyNumber)
+
+    return with_backend(invocation, compare)
