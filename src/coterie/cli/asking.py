@@ -93,6 +93,11 @@ def is_terminal(stream: IO[str] | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def is_on_terminal() -> bool:
+    """Whether all that we read and write is one, as a full screen needs it."""
+    return all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
 def _stdin() -> IO[bytes]:
     if sys.stdin is None:
         raise StorageError("standard input is closed")

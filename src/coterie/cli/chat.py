@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coterie.cli import types
-from coterie.cli.asking import is_terminal
+from coterie.cli.asking import is_on_terminal, is_terminal
 from coterie.cli.calling import with_backend
 from coterie.cli.command import Command, pass_invocation
 from coterie.cli.invocation import Invocation
@@ -72,7 +72,7 @@ def command(
         raise Misuse("--numbers and --changes are for lines", hint="add --plain")
     if invocation.is_json:
         raise Misuse("the full screen has no --json", hint="add --plain")
-    if not all(is_terminal(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if not is_on_terminal():
         raise Misuse("the full screen needs a terminal", hint="use --plain")
     if os.environ.get("TERM") == "dumb":
         raise Misuse("this terminal has no full screen (TERM is dumb)", hint="use --plain")

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 import click
 
 from coterie.cli import output
-from coterie.cli.asking import is_terminal
+from coterie.cli.asking import is_on_terminal
 from coterie.cli.command import LazyGroup
 from coterie.cli.engine import Engine
 from coterie.cli.invocation import Invocation
@@ -41,16 +41,12 @@ class Status(IntEnum):
 def coterie(context: click.Context) -> None:
     """Group chat that its own server cannot read."""
     if context.invoked_subcommand is None:  # options alone, such as --profile
-        if not _is_on_terminal():
+        if not is_on_terminal():
             raise click.UsageError("Missing command.", context)
         _, chat, words = coterie.resolve_command(context, ["chat"])
         if chat is not None:
             with chat.make_context("chat", words, parent=context) as inner:
                 chat.invoke(inner)
-
-
-def _is_on_terminal() -> bool:
-    return all(is_terminal(one) for one in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def main(words: Sequence[str] | None = None, engine: Engine | None = None) -> int:
@@ -64,7 +60,7 @@ def main(words: Sequence[str] | None = None, engine: Engine | None = None) -> in
     invocation = Invocation(engine or Engine())
     try:
         given = list(sys.argv[1:] if words is None else words)
-        if not given and _is_on_terminal():
+        if not given and is_on_terminal():
             given = ["chat"]
         with coterie.make_context("coterie", given, obj=invocation) as context:
             coterie.invoke(context)
