@@ -1,17 +1,19 @@
-"""What the keys of the main screen do: an ``action_`` for each action of ``ui.keymap``."""
+"""What the keys of the main screen do: an ``action_`` for each action of ``ui.keymap.KEYS``, and one for all of
+``SELECT_KEYS``.
+"""
 
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
-from coterie.tui.message_actions import act, picked
+from coterie.tui.message_actions import STAYS_SELECTED, act, picked
 from coterie.tui.navigating import go_to_beginning, go_to_end, go_to_new, search
 from coterie.tui.palette import pick_command, pick_room
 from coterie.tui.slash import run_command
 from coterie.tui.trust import heed
 
 if TYPE_CHECKING:
-    from coterie.client.api import Room
+    from coterie.client.api import Message, Room
     from coterie.tui.chat_screen import ChatScreen
 
 
@@ -82,6 +84,27 @@ class ChatKeys(Screen[None]):
 
     def action_first_unread(self) -> None:
         self._chat.begin(go_to_new(self._chat))
+
+    def action_select(self) -> None:
+        timeline = self._chat.timeline
+        if timeline.select_next(-1):
+            self._chat.begin_select(timeline.selected)
+
+    def action_with_selected(self, action: str) -> None:
+        """One of ``keymap.SELECT_KEYS``."""
+        chat = self._chat
+        message = chat.timeline.selected_message
+        if action in ("select_up", "select_down"):
+            chat.timeline.select_next(-1 if action == "select_up" else 1)
+            chat.tell("")
+        elif message is not None:
+            chat.begin(self._act(action, message))
+
+    async def _act(self, action: str, message: "Message") -> None:
+        """What is done is done: who goes on typing writes, and presses no keys for a message."""
+        await act(self._chat, action, message)
+        if action not in STAYS_SELECTED:
+            self._chat.end_select()
 
     def action_back(self) -> None:
         """Out of what is innermost: a selection, what the composer is for, a thread; else the line of what is new."""

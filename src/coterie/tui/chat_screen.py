@@ -20,7 +20,7 @@ from coterie.tui.composer import ACTIONS, Composer
 from coterie.tui.composing import Composing
 from coterie.tui.item_lines import Look
 from coterie.tui.mark import marked
-from coterie.tui.message_actions import STAYS_SELECTED, act, opened
+from coterie.tui.message_actions import act, opened
 from coterie.tui.navigating import go_to_end
 from coterie.tui.possible import possible
 from coterie.tui.session import Session, Work
@@ -318,10 +318,6 @@ class ChatScreen(ChatKeys):
             self.set_focus(self.composer)
             self._show_lines()
 
-    def action_select(self) -> None:
-        if self.timeline.select_next(-1):
-            self.begin_select(self.timeline.selected)
-
     def possible(self, message: Message) -> list[Key]:
         """The keys that do something with it."""
         room = self.session.room
@@ -332,22 +328,6 @@ class ChatScreen(ChatKeys):
             self._told = ""
             self.begin_select(event.number)
         else:
-            self.end_select()
-
-    def action_with_selected(self, action: str) -> None:
-        """One of ``keymap.SELECT_KEYS``."""
-        message = self.timeline.selected_message
-        if action in ("select_up", "select_down"):
-            self._told = ""
-            self.timeline.select_next(-1 if action == "select_up" else 1)
-            self._show_lines()
-        elif message is not None:
-            self.begin(self._act(action, message))
-
-    async def _act(self, action: str, message: Message) -> None:
-        """What is done is done: who goes on typing writes, and presses no keys for a message."""
-        await act(self, action, message)
-        if action not in STAYS_SELECTED:
             self.end_select()
 
     # --- what commands need --------------------------------------------------------------------
