@@ -16,7 +16,7 @@ from coterie.client.key_packages import KeyPackages
 from coterie.client.log import GroupLog, Halt
 from coterie.client.moves import Moves
 from coterie.client.remedy import follow_command
-from coterie.client.room_policy import MAX_ADDS, ROOM_ID_SIZE, accounts_of
+from coterie.client.room_policy import MAX_ADDS, accounts_of, is_direct
 from coterie.client.rooms import Rooms
 from coterie.client.store import HeldWelcome, Store
 from coterie.client.successor import described, differences, is_admin, state_without
@@ -80,8 +80,8 @@ class Succession:
     def left_out(self, group_id: bytes) -> str:
         """ "He leaves out the author of the bad entry (in a direct message nobody)." Empty: nobody."""
         here = self._rooms.log(group_id)
-        is_direct = len(logs.state(here).room_id) != ROOM_ID_SIZE
-        return "" if is_direct or here.halt is not Halt.STUCK else here.stuck_by
+        is_nobody = is_direct(logs.state(here)) or here.halt is not Halt.STUCK
+        return "" if is_nobody else here.stuck_by
 
     def superseded(self) -> list[bytes]:
         """Prepared groups in which no room will go on: another's was first, nobody was let in, or it can't be said."""
