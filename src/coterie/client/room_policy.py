@@ -164,9 +164,7 @@ class RoomPolicy:
         added = leaf_identity(proposal.key_package.leaf_node)
         if is_admin or room_state_of(group).settings.members_may_add:
             return
-        if added.account_key not in {
-            leaf_identity(m.leaf_node).account_key for m in group.members()
-        }:
+        if added.account_key not in _account_keys(group.tree):
             raise RuleViolation("add-by-non-admin", f"of {added.name}")
 
     def _check_removes(
