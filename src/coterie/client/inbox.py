@@ -52,7 +52,7 @@ class Inbox:
 
     def begin_again(self) -> None:
         """A restored server numbers from an older place: what it gives now may have numbers that were taken."""
-        self._store.put(_TAKEN, (0).to_bytes(8, "big"))
+        self._put_taken(0)
 
     async def take(
         self,
@@ -90,7 +90,6 @@ class Inbox:
         left: Callable[[bytes], object],
     ) -> bool:
         """Whether it let us into a group. What is not for us or breaks a rule is passed over, and told."""
-        number = item.number.to_bytes(8, "big")
         try:
             invitation = open_invitation(item.welcome, self._key_packages, self._account.device_key)
             group = invitation.group
@@ -99,7 +98,7 @@ class Inbox:
                     return await self._choose(item, invitation, read_on, left)
                 with self._store.transaction():
                     is_news = self._succession.hold(invitation, item.welcome)
-                    self._store.put(_TAKEN, number)
+                    self._put_taken(item.number)
                 if is_news:
                     self._succession.tell_of(invitation)
                 self._rooms.on_succession()
@@ -109,7 +108,7 @@ class Inbox:
             log.info(
                 "welcome-refused", group=short(item.group), size=len(item.welcome), rule=str(error)
             )
-            self._store.put(_TAKEN, number)
+            self._put_taken(item.number)
             self._rooms.invited_in_vain(item.group)
             self._notice(f"an invitation to a room does not open: {error}")
             return False
@@ -136,7 +135,7 @@ class Inbox:
         if present is None or not self._gives_way(room_id, group_id):
             with self._store.transaction():
                 self._store.decline(group_id)
-                self._store.put(_TAKEN, item.number.to_bytes(8, "big"))
+                self._put_taken(item.number)
             log.info("welcome-declined", group=short(group_id), size=len(item.welcome))
             return False
         fresh = logs.join(invitation.group, self._account.device, invitation.begins, self._now())
@@ -159,9 +158,12 @@ class Inbox:
 
     def _used(self, item: InboxItem, invitation: Invitation) -> None:
         """Inside the transaction that joins."""
-        self._store.put(_TAKEN, item.number.to_bytes(8, "big"))
+        self._put_taken(item.number)
         if not invitation.is_last_resort:
             self._key_packages.used(invitation.bundle)
+
+    def _put_taken(self, number: int) -> None:
+        self._store.put(_TAKEN, number.to_bytes(8, "big"))
 
     def _joined(self, invitation: Invitation) -> None:
         group = invitation.group
