@@ -4,9 +4,9 @@ from pathlib import Path
 
 from coterie.client import api
 from coterie.client.conversation import MAX_REACTIONS_EACH
+from coterie.client.finding import message_ref
 from coterie.client.intent import Say
 from coterie.client.saying import MAX_DRAFT
-from coterie.client.timeline import ref_of
 from coterie.content import Delete, Edit, Reaction, Text, encode
 from coterie.errors import InvalidInput
 from coterie.wire import frames as f
@@ -207,7 +207,7 @@ async def test_what_refers_to_a_message_of_another_room_shows_and_changes_nothin
         ops = bobb.log.group_id
         await bobb.ask(api.CreateRoom("war", ("alice",)))
         secret = await bobb.say("secret plan", "war")
-        target = ref_of(secret.ref)
+        target = message_ref(secret.ref)
         for said in (
             Text("a reply", 1, reply_to=target),
             Text("in a thread", 2, thread=target),

@@ -7,9 +7,10 @@ import pytest
 
 from coterie.client.api import Message, Quote, Reactions
 from coterie.client.conversation import Author
+from coterie.client.finding import message_ref
 from coterie.client.happening import Event
 from coterie.client.store import KnownAccount
-from coterie.client.timeline import hex_of, messages, pending_messages, ref_of
+from coterie.client.timeline import hex_of, messages, pending_messages
 from coterie.client.unsent import Pending
 from coterie.content import Delete, Edit, Reaction, Ref, Text, Unknown
 from coterie.identity import Pin, PinnedHow
@@ -37,7 +38,7 @@ def test_a_text_has_its_senders_time(stored: Stored) -> None:
     assert (message.room, message.room_id, message.seq) == ("ops", ROOM.hex(), 1)
     assert message.number == number
     assert message.ref == hex_of(ref(1_000))
-    assert ref_of(message.ref) == ref(1_000)
+    assert message_ref(message.ref) == ref(1_000)
 
 
 def test_a_line_has_our_time_and_its_event(stored: Stored) -> None:

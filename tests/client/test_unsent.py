@@ -11,9 +11,9 @@ import pytest
 from coterie import content
 from coterie.client.api import SendText
 from coterie.client.attention import Attention
+from coterie.client.finding import message_ref
 from coterie.client.intent import Change, Outgoing, Say
 from coterie.client.recording import Changed
-from coterie.client.timeline import ref_of
 from coterie.client.unsent import Outbox
 from coterie.content import Delete, Edit, Reaction, Ref, Text
 from coterie.errors import InvalidInput
@@ -59,7 +59,7 @@ def told(person: Person) -> list[Changed]:
 
 async def ref_of_first(person: Person) -> Ref:
     """Of the first text."""
-    return ref_of(next(m.ref for m in await person.read() if m.kind == "text"))
+    return message_ref(next(m.ref for m in await person.read() if m.kind == "text"))
 
 
 @asynchronous

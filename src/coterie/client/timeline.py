@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from coterie.client.api import Message, Quote, Reactions
 from coterie.client.conversation import Author, Reacted
 from coterie.client.store_said import SaidStore
-from coterie.client.store_timeline import TimelineRow
+from coterie.client.store_timeline import TimelineRow, joined
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
 
 if TYPE_CHECKING:  # a screen reads what was said before groups are loaded
@@ -195,13 +195,7 @@ def _pending_text(said: Content) -> str:
 
 def hex_of(ref: Ref) -> str:
     """``api.MessageRef``."""
-    return (ref.device + ref.message_id).hex()
-
-
-def ref_of(named: str) -> Ref:
-    """From ``api.MessageRef``."""
-    joined = bytes.fromhex(named)
-    return Ref(joined[:16], joined[16:])
+    return joined(ref).hex()
 
 
 def iso(time_ms: int) -> str:
