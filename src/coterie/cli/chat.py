@@ -94,7 +94,7 @@ def command(
         from coterie.tui.app import Begun, run_chat
         from coterie.tui.held_logs import held_logs
 
-        mark = _mark(invocation, backend)
+        mark = invocation.engine.keys_elsewhere(backend) or invocation.key_log_warning
         with held_logs():
             begun = begun or Begun(room)
             await run_chat(backend, begun, theme=theme, settings_file=file, mark=mark)
@@ -108,17 +108,6 @@ def command(
             note("the process that held the profile has ended: it is opened here")
         except NoAccount:
             is_over = not log_in(invocation, theme or file.settings.theme, is_begun=True)
-
-
-def _mark(invocation: Invocation, backend: "Backend") -> str:
-    """What the screen says all the while of where keys go."""
-    if not invocation.key_log_path:
-        return ""
-    from coterie.client.local import Remote
-
-    if isinstance(backend, Remote):
-        return "the connection is another process's, and its keys are not written here"
-    return invocation.key_log_warning
 
 
 def _talk_in_lines(

@@ -66,20 +66,24 @@ class Engine:
 
             opened = open_backend(folder, passphrase=passphrase, seams=self._seams())
         async with opened as backend:
-            if self.key_log is not None:
-                self._say_whose_keys(backend)
+            if elsewhere := self.keys_elsewhere(backend):
+                output.note(elsewhere)
             yield backend
+
+    def keys_elsewhere(self, backend: "Backend") -> str:
+        """What to tell who asked for a key log that stays empty; nothing where it does not."""
+        if self.key_log is None:
+            return ""
+        from coterie.client.local import Remote
+
+        if not isinstance(backend, Remote):
+            return ""
+        return "the connection is another process's, and its keys are not written here"
 
     def _seams(self) -> "Seams":
         from coterie.client.transport import real_seams
 
         return real_seams(self.key_log)
-
-    def _say_whose_keys(self, backend: "Backend") -> None:
-        from coterie.client.local import Remote
-
-        if isinstance(backend, Remote):
-            output.note("the connection is another process's, and its keys are not written here")
 
     async def join(
         self,
