@@ -1,60 +1,25 @@
 """The program on a screen in memory, and what a person sees there."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from textual.events import Paste
-from textual.pilot import Pilot
 
 from coterie.client.api import Backend
-from coterie.errors import CoterieError
 from coterie.tui.app import ChatApp
 from coterie.tui.chat_screen import ChatScreen
 from coterie.tui.settings import Read, Settings
 from coterie.tui.settings_file import SettingsFile
-
-DEADLINE_S = 5.0
+from tests.tui.sight import Sight
 
 
 @dataclass
-class Seen:
-    """A running program."""
+class Seen(Sight):
+    """The running program."""
 
     app: ChatApp
-    pilot: Pilot[CoterieError | None]
-
-    @property
-    def lines(self) -> list[str]:
-        """The screen, line by line."""
-        size = self.app.size
-        strips = self.app.screen._compositor.render_strips(size)
-        return ["".join(segment.text for segment in strip) for strip in strips]
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        return "\n".join(self.lines)
-
-    async def until(self, is_so: Callable[[], Any]) -> None:
-        """Waits for something to be seen."""
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                while not is_so():
-                    await self.pilot.pause(0.01)
-        except TimeoutError:
-            raise AssertionError(f"not seen:\n{self.text}") from None
-
-    async def until_shown(self, *texts: str) -> None:
-        """Waits for these on the screen."""
-        await self.until(lambda: all(text in self.text for text in texts))
-
-    async def until_gone(self, text: str) -> None:
-        """Waits for this to leave the screen."""
-        await self.until(lambda: text not in self.text)
 
     async def type(self, text: str) -> None:
         """Text, and Enter. Whole, since each key would wait for an idle screen."""

@@ -18,7 +18,8 @@ from coterie.wire.frames import Code
 from coterie.wire.invite import Invite
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import INVITE
-from tests.tui.dialog import DEADLINE_S, SMALLEST, Shown
+from tests.tui.dialog import SMALLEST, Shown
+from tests.tui.sight import DEADLINE_S
 
 PASSWORD = "correct horse battery staple"
 TYPED = {"invite": INVITE.encode(), "name": "alice", "password": PASSWORD, "again": PASSWORD}

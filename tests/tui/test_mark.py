@@ -9,6 +9,7 @@ from coterie.tui.settings_file import SettingsFile
 from tests.asynchronous import asynchronous
 from tests.tui.look import Seen
 from tests.tui.memory import Memory
+from tests.tui.sight import Sight
 from tests.tui.test_login import Server
 
 MARK = "WARNING: THE KEYS OF THIS CONNECTION ARE WRITTEN TO keys.txt"
@@ -32,5 +33,4 @@ async def test_the_first_screen_says_it_too() -> None:
     app = LoginApp(Server().join, "dark", mark=MARK)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        strips = app.screen._compositor.render_strips(app.size)
-        assert MARK in "".join(segment.text for segment in strips[0])
+        assert MARK in Sight(app, pilot).lines[0]

@@ -54,8 +54,7 @@ class Index:
 
 def lit(seen: Shown) -> list[str]:
     """What is lit on the screen."""
-    strips = seen.app.screen._compositor.render_strips(seen.app.size)
-    return [one.text for strip in strips for one in strip if one.style and one.style.underline]
+    return [one.text for strip in seen.strips for one in strip if one.style and one.style.underline]
 
 
 @SIZES

@@ -8,8 +8,9 @@ import pytest
 from coterie.client import api
 from tests.asynchronous import asynchronous
 from tests.cli.fakes import OPS
-from tests.tui.look import DEADLINE_S, Seen, looking
+from tests.tui.look import Seen, looking
 from tests.tui.memory import Memory
+from tests.tui.sight import DEADLINE_S
 
 
 def told(backend: Memory) -> tuple[api.Message, api.Message]:

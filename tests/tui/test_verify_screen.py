@@ -66,8 +66,7 @@ async def test_only_a_yes_is_one(key: str, compared: bool) -> None:
 async def test_the_state_is_in_words_and_the_code_light_on_dark_in_all_colours(look: str) -> None:
     async with showing(verify(pin="changed"), look=look) as seen:
         await seen.until_shown("⚠ key changed", "came with another key")
-        strips = seen.app.screen._compositor.render_strips(seen.app.size)
-        blocks = [one for strip in strips for one in strip if "█▀" in one.text]
+        blocks = [one for strip in seen.strips for one in strip if "█▀" in one.text]
         assert blocks
         for one in blocks:
             style = one.style
