@@ -4,7 +4,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -61,9 +61,13 @@ class Terminals:
 
     def until_shown(self, name: str, *texts: str) -> None:
         """Waits for all of it on somebody's screen."""
+        self.until(name, lambda screen: all(text in screen for text in texts), f"sees {texts}")
+
+    def until(self, name: str, is_so: Callable[[str], bool], what: str) -> None:
+        """Waits for something to be so, which may be asked of somebody's screen."""
         deadline = time.monotonic() + DEADLINE_S
-        while not all(text in (screen := self.screen(name)) for text in texts):
-            assert time.monotonic() < deadline, f"{name} does not see {texts}:\n{screen}"
+        while not is_so(screen := self.screen(name)):
+            assert time.monotonic() < deadline, f"not so, that {name} {what}:\n{screen}"
             time.sleep(POLL_S)
 
 
@@ -167,10 +171,8 @@ def test_a_second_screen_goes_on_where_the_first_one_ends(
     terminals.type("second", "half a thought")
     terminals.type("first", "C-q")
     terminals.until_shown("first", "ended with 0")
-    deadline = time.monotonic() + DEADLINE_S
-    while not (alice.profile / "socket").exists():  # the second one has the profile now
-        assert time.monotonic() < deadline, terminals.screen("second")
-        time.sleep(POLL_S)
+    socket = alice.profile / "socket"
+    terminals.until("second", lambda screen: socket.exists(), "has the profile now")
     terminals.until_shown("second", "half a thought", "connected")
     terminals.type("second", " is whole", "Enter")
     terminals.until_shown("second", "  half a thought is whole", "> message #ops")
