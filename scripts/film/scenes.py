@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from scripts.film.camera import Camera
 from scripts.film.recording import Recording
-from scripts.film.terminal import KEY_S, PROMPT, Pane, Terminal
+from scripts.film.terminal import KEY_S, PROMPT, SHELL, Pane, Terminal
 
 WIDTH = 96
 DEMO_LINES = 34
@@ -24,9 +24,8 @@ Scene = Callable[[Path, Mapping[str, str]], Recording]  # an empty folder, and t
 
 def demo(folder: Path, env: Mapping[str, str]) -> Recording:
     """``coterie demo``. Raises NotShown where a proof does not hold."""
-    shell = ("bash", "--noprofile", "--norc")
-    where = {**env, "TERM": "xterm-256color", "TMPDIR": str(folder)}
-    with Camera(shell, "coterie demo", (WIDTH, DEMO_LINES), where, LINE_S) as camera:
+    where = {**env, "TMPDIR": str(folder)}
+    with Camera(SHELL, "coterie demo", (WIDTH, DEMO_LINES), where, LINE_S) as camera:
         camera.until(lambda lines: PROMPT.strip() in lines[0], "the prompt")
         for letter in "coterie demo\r":
             camera.write(letter)

@@ -11,6 +11,7 @@ from typing import Self
 
 from scripts.film.camera import DEADLINE_S, Camera
 
+SHELL = ("bash", "--noprofile", "--norc")
 PROMPT = "$ "
 KEY_S = 0.06  # a person's pace at the keys
 OPTIONS = (  # "@" takes a capability away that pyte does not know
@@ -101,18 +102,18 @@ class Terminal:
         self, folder: Path, title: str, width: int, panes: Mapping[str, int], env: Mapping[str, str]
     ) -> None:
         self._command = ("tmux", "-S", str(folder / "tmux"), "-f", "/dev/null")
-        self._env = {**env, "TERM": "xterm-256color"}
+        self._env = env
         border = 1 if len(panes) > 1 else 0
         height = sum(rows + border for rows in panes.values())
         size = ("-x", str(width), "-y", str(height))
-        shell = ("bash", "--noprofile", "--norc")  # by itself: a shell around it would drop PS1
-        self.tmux("new-session", "-d", "-s", "film", *size, "-c", str(folder), *shell)
+        # by itself: a shell around it would drop PS1
+        self.tmux("new-session", "-d", "-s", "film", *size, "-c", str(folder), *SHELL)
         for name, value in OPTIONS:
             self.tmux("set-option", "-g", name, value)
         if border:
             self.tmux("set-option", "-g", "pane-border-status", "top")
         for _ in list(panes)[1:]:
-            self.tmux("split-window", "-v", "-c", str(folder), *shell)
+            self.tmux("split-window", "-v", "-c", str(folder), *SHELL)
             self.tmux("select-layout", "even-vertical")
         self.panes: dict[str, Pane] = {}
         top = 0
@@ -157,6 +158,7 @@ def environment(home: Path, program: Path) -> dict[str, str]:
         "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "PS1": PROMPT,
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
