@@ -1,5 +1,6 @@
 """A room as a store would keep it, in memory: what ``conversation`` gives is written here."""
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from coterie.client.conversation import (
@@ -15,6 +16,7 @@ from coterie.client.conversation import (
     RowEdited,
     take,
 )
+from coterie.client.reading import Reading, counts
 from coterie.content import Content, Ref
 
 ALICE, BOBB, CAROL = (Author(name, name.encode().ljust(32)) for name in ("alice", "bobb", "carol"))
@@ -24,6 +26,12 @@ ME = "carol"
 def ref(number: int, author: Author = ALICE) -> Ref:
     """The reference of somebody's n-th message."""
     return Ref(author.name.encode().ljust(16), number.to_bytes(16, "big"))
+
+
+def counted_anew(read_to: int, behind: Iterable[Row], me: Author) -> Reading:
+    """What there is to read in the rows behind ``read_to``."""
+    counted = [row for row in behind if counts(row, me.account_key)]
+    return Reading(read_to, len(counted), sum(row.mentions_me for row in counted))
 
 
 class Kept:

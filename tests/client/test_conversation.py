@@ -13,7 +13,7 @@ from coterie.client.conversation import (
 )
 from coterie.client.reading import Reading
 from coterie.content import Content, Delete, Edit, Reaction, Text, Unknown
-from tests.client.kept import ALICE, BOBB, CAROL, Kept, ref
+from tests.client.kept import ALICE, BOBB, CAROL, Kept, counted_anew, ref
 
 IMPOSTOR = Author("alice", b"another key".ljust(32))  # the name again, under another key
 
@@ -290,4 +290,4 @@ def test_unread_counts_go_along_as_if_counted_anew(
         if changed:
             reading = reading.after(*changed, CAROL.account_key)
     behind = [row for number, row in kept.rows.items() if number > read_to]
-    assert reading == Reading.of(read_to, behind, CAROL.account_key)
+    assert reading == counted_anew(read_to, behind, CAROL)

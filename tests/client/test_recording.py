@@ -14,7 +14,7 @@ from coterie.client.news import MAX_ROWS, News
 from coterie.client.reading import Reading
 from coterie.client.store import TimelineRow
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
-from tests.client.kept import ALICE, BOBB, CAROL, Kept, ref
+from tests.client.kept import ALICE, BOBB, CAROL, Kept, counted_anew, ref
 from tests.client.sqlcipher import pages
 from tests.client.stored import KEY, OTHER_ROOM, ROOM, Stored, open_store
 from tests.client.test_conversation import SAID
@@ -80,7 +80,7 @@ def test_whatever_is_said_the_store_keeps_what_the_conversation_makes_of_it(
         assert list(history.reactions(row.ref)) == kept.reactions(row.ref)
     read = reading(stored)
     behind = [row.message for row in rows if row.number > read.read_to]
-    assert read == Reading.of(read.read_to, behind, CAROL.account_key)
+    assert read == counted_anew(read.read_to, behind, CAROL)
 
 
 def test_rooms_keep_apart_what_is_said_under_one_reference(stored: Stored) -> None:

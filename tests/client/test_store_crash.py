@@ -11,12 +11,11 @@ from random import Random
 import apsw
 import pytest
 
-from coterie.client.reading import Reading
 from coterie.client.search_query import parse
 from coterie.client.store import Store
 from coterie.client.store_timeline import NEVER
 from coterie.content import Delete, Edit, Reaction, Text
-from tests.client.kept import ALICE, BOBB, CAROL, ref
+from tests.client.kept import ALICE, BOBB, CAROL, counted_anew, ref
 from tests.client.stored import ROOM, Stored, open_store
 
 STEPS = 30
@@ -53,7 +52,7 @@ def check(store: Store) -> None:
     rows = store.timeline(ROOM, 1_000)
     reading = store.view(ROOM).reading
     behind = [row.message for row in rows if row.number > reading.read_to]
-    assert reading == Reading.of(reading.read_to, behind, CAROL.account_key)
+    assert reading == counted_anew(reading.read_to, behind, CAROL)
     for row in rows:
         reactions = store.history(ROOM).reactions(row.message.ref)
         assert not (row.message.is_deleted and reactions)

@@ -15,10 +15,10 @@ from coterie import content
 from coterie.client.conversation import Author, Reacted, Row
 from coterie.client.happening import Line, Said
 from coterie.client.intent import Change, Intent, Say
-from coterie.client.reading import Reading
 from coterie.client.recording import Recorder
 from coterie.client.store import Store
 from coterie.content import Content, Delete, Edit, Reaction, Ref, Text, Unknown
+from tests.client.kept import counted_anew
 from tests.client.people import NOW, Reader, new_device, room_of
 from tests.client.stored import open_store
 
@@ -89,7 +89,7 @@ class Screen:
         reading = self._store.view(self._room_id).reading
         rows = self._store.timeline(self._room_id, 1_000)
         behind = [row.message for row in rows if row.number > reading.read_to and not row.is_line]
-        assert reading == Reading.of(reading.read_to, behind, self._me.account_key)
+        assert reading == counted_anew(reading.read_to, behind, self._me)
 
 
 @pytest.fixture(scope="module")

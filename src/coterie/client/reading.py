@@ -4,7 +4,6 @@ It is this device's own: in the log it would tell the whole room, which is nobod
 when it is *sent*, by who sends it; when it lands, others' messages that nobody saw may stand before it.
 """
 
-from collections.abc import Iterable
 from typing import assert_never
 
 import msgspec
@@ -27,14 +26,8 @@ class Reading(msgspec.Struct, frozen=True):
     unread: int = 0
     mentions: int = 0  # of the unread
 
-    @classmethod
-    def of(cls, read_to: int, behind: Iterable[Row], me: bytes) -> "Reading":
-        """Counted anew: the person went back to ``read_to``, or read on to it. ``me`` is this account's key."""
-        counted = [row for row in behind if counts(row, me)]
-        return cls(read_to, len(counted), sum(row.mentions_me for row in counted))
-
     def after(self, number: int, change: Change, me: bytes) -> "Reading":
-        """When the row with that number is changed: the same that counting anew would give."""
+        """When the row of that number changes: as counting anew would have it. ``me`` is this account's key."""
         if number <= self.read_to:
             return self
         match change:
