@@ -240,11 +240,11 @@ class Whispering:
 
     def _say_presence(self) -> None:
         self._forget_again()
-        speaking = filter(self._may_speak, self._rooms.shown())
-        sizes = {self._rooms.room_id(group_id): self._epoch(group_id).size for group_id in speaking}
-        sizes = {
-            room_id: size for room_id, size in sizes.items() if self._rooms.has_looked(room_id)
-        }
+        sizes = {}
+        for group_id in self._rooms.shown():
+            room_id = self._rooms.room_id(group_id)
+            if self._may_speak(group_id) and self._rooms.has_looked(room_id):
+                sizes[room_id] = self._epoch(group_id).size
         for room_id in within_earshot(sizes):
             self._say_presence_in(room_id)
         if self._is_connected and self._state != "offline":
