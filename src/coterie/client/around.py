@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Literal, assert_never
 
+from coterie.client.api import PresenceWord
 from coterie.client.fleeting import Fleeting, Presence, Typing
 
-PresenceWord = Literal["online", "away", "offline", "unknown"]
 UNKNOWN: Literal["unknown"] = "unknown"
 
 SAY_TYPING_EVERY_S = 4.0  # while keys are pressed
