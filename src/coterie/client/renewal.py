@@ -4,7 +4,6 @@ from coterie.client.directs import Directs
 from coterie.client.happening import Event
 from coterie.client.intent import Newcomer
 from coterie.client.log import GroupLog, Halt, state
-from coterie.client.placing import Placing
 from coterie.client.remedy import acknowledge_command, follow_command, renew_command
 from coterie.client.room_policy import is_direct, leaf_identity
 from coterie.client.running import Running
@@ -19,11 +18,11 @@ FOLLOWED_S = 10.0  # what who follows waits at most for the invitation
 class Renewal:
     """The two requests."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, directs: Directs) -> None:
         self._running = running
         self._rooms, self._people = running.rooms, running.people
         self._sync, self._succession = running.sync, running.sync.succession
-        self._directs = Directs(running, Placing(running))
+        self._directs = directs
 
     async def renew(self, group_id: bytes, instead_of: str = "") -> bytes:
         """The group in which the room goes on, with everybody in it who can be reached.

@@ -32,8 +32,8 @@ class Service:
         self._pages = Pages(running, self._finding)
         placing = Placing(running)
         self._membership, self._saying = Membership(running, placing), Saying(running, placing)
-        self._renewal, self._trusting = Renewal(running), Trusting(running)
-        self._directs = Directs(running, placing)
+        self._directs, self._trusting = Directs(running, placing), Trusting(running)
+        self._renewal = Renewal(running, self._directs)
         self._readers = Readers()
         self._end = running.store.timeline_end()  # the number of the newest row
         running.rooms.on_changed = self._changed
