@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select
 
 from coterie.server import schema
 from coterie.server.accounts import check_registration
@@ -218,8 +218,7 @@ _ENTRIES = Read(
 _SUCCESSORS = Read(
     select(*_ENTRY)
     .where(
-        # Written out, not a parameter: else SQLite reads the whole log and not ``entry_successor``.
-        text(f"kind = {Kind.SUCCESSOR.value}"),
+        schema.IS_SUCCESSOR,
         _E.group_id == bindparam("b_group"),
         _E.seq <= bindparam("b_last"),
     )

@@ -18,7 +18,8 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
-_IS_SUCCESSOR = text("kind = 4")  # ``frames.Kind``; an index is used where a query says the same
+# ``frames.Kind``. Written out, not a parameter: else SQLite reads the whole log and not ``entry_successor``.
+IS_SUCCESSOR = text("kind = 4")
 
 meta = Table(
     "meta",
@@ -118,8 +119,8 @@ entry = Table(
         "entry_successor",
         "group_id",
         "seq",
-        sqlite_where=_IS_SUCCESSOR,
-        postgresql_where=_IS_SUCCESSOR,
+        sqlite_where=IS_SUCCESSOR,
+        postgresql_where=IS_SUCCESSOR,
     ),
 )
 
