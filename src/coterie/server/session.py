@@ -4,7 +4,7 @@ States and what each allows are one table. A request becomes one answer; several
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, TypeVar, assert_never
@@ -205,9 +205,9 @@ class Session:
                 )
             case f.CountKeyPackages():
                 now = house.clock.now()
-                return await house.reads.run(self.account, read.count_key_packages, device, now)
+                return await self._read(read.count_key_packages, device, now)
             case f.FetchAccount(name):
-                account = await house.reads.run(self.account, read.account, name)
+                account = await self._read(read.account, name)
                 if account is None:
                     return f.Failed(f.Code.NOT_FOUND, f"there is no account {name}")
                 return f.Account(account.device_list)
@@ -221,13 +221,11 @@ class Session:
             case f.ChangeList():
                 return await self._do(lambda t: t.logs.change_list(body, device))
             case f.Fetch(group_id, after, most):
-                return await house.reads.run(
-                    self.account, read.entries, group_id, device, after, most
-                )
+                return await self._read(read.entries, group_id, device, after, most)
             case f.Subscribe(group_id, cursor, chain):
                 return await self._subscribe(group_id, cursor, chain)
             case f.FetchGroups():
-                return await house.reads.run(self.account, read.groups_of, device)
+                return await self._read(read.groups_of, device)
             case f.FetchInbox(after):
                 return await self._fetch_inbox(after)
             case f.CreateInvite(token, uses, lifetime_s):
@@ -236,6 +234,10 @@ class Session:
                 return self._whisper(body)
             case _:
                 assert_never(body)
+
+    def _read(self, function: Callable[..., R], *args: object) -> Awaitable[R]:
+        """On a thread, in its account's turn."""
+        return self._house.reads.run(self.account, function, *args)
 
     async def _do(self, job: Callable[[Transaction], R]) -> R:
         """Of a device that is not revoked by then: what is queued behind its revocation is not done."""
@@ -282,7 +284,7 @@ class Session:
     async def _device_login(self, body: f.DeviceLogin) -> f.ReplyBody:
         """Unknown, revoked and wrong are one answer, after the same work."""
         house = self._house
-        found = await house.reads.run(self.account, house.store.reading.device, body.device)
+        found = await self._read(house.store.reading.device, body.device)
         is_known = (
             found is not None
             and not found.is_revoked
@@ -301,7 +303,7 @@ class Session:
         house.bus.log_in(body.device, self._listener)
         self._enter(body.device)
         self.device = body.device  # from here on ``close`` ends the listening
-        found = await house.reads.run(self.account, house.store.reading.device, body.device)
+        found = await self._read(house.store.reading.device, body.device)
         if found is None or found.is_revoked:
             log.info("device-login-refused", connection=self._number)
             return _NOT_AUTHENTICATED
@@ -336,13 +338,9 @@ class Session:
         # Subscribed first, looked second, confirmed third: what comes in between is told, and only to a member.
         house.bus.subscribe(group_id, self.device, self._listener)
         self._groups.add(group_id)
-        answer, is_listed = await house.reads.run(
-            self.account, read, group_id, self.device, cursor, chain
-        )
+        answer, is_listed = await self._read(read, group_id, self.device, cursor, chain)
         if is_listed and not house.bus.confirm(group_id, self._listener):
-            answer, _ = await house.reads.run(
-                self.account, read, group_id, self.device, cursor, chain
-            )
+            answer, _ = await self._read(read, group_id, self.device, cursor, chain)
         elif not is_listed:
             house.bus.unsubscribe(group_id, self._listener)
             self._groups.discard(group_id)
@@ -370,9 +368,7 @@ class Session:
         house, device = self._house, self.device
         if after:
             await self._do(lambda t: t.inboxes.delete_taken(device, after))
-        inbox, silent = await house.reads.run(
-            self.account, house.store.reading.inbox, device, after
-        )
+        inbox, silent = await self._read(house.store.reading.inbox, device, after)
         if silent:  # "may not post before it has fetched its Welcome"
             await self._do(lambda t: t.inboxes.welcomed(device, silent))
         return inbox
