@@ -17,7 +17,6 @@ from coterie.tui.session import Session, Work
 from coterie.tui.settings import Read, Settings
 from coterie.tui.settings_file import SettingsFile
 from coterie.tui.settled import all_settled
-from coterie.tui.themes import THEMES
 from coterie.tui.typed_ahead import TypedAhead
 from coterie.ui.keymap import KEYS
 
@@ -44,8 +43,6 @@ class ChatApp(Program[CoterieError | None]):
         self._drafts = drafts or {}
         self.settings_file = settings_file or SettingsFile(Path(), Read())
         self.settings = self.settings_file.settings
-        for one in THEMES.values():
-            self.register_theme(one)
         self.theme = theme or self.settings.theme
         self.set_keymap(self.settings.keys)
         self._walking_keys = {

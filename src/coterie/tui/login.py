@@ -20,7 +20,6 @@ from coterie.tui.dialogs import dialog_css, plain
 from coterie.tui.mark import marked
 from coterie.tui.program import Program
 from coterie.tui.settled import settled
-from coterie.tui.themes import THEMES
 from coterie.ui.clean import clean
 from coterie.wire import names
 from coterie.wire.frames import Code
@@ -315,8 +314,6 @@ class LoginApp(Program[JoinedAccount]):
 
     def __init__(self, join: Join, theme: str, *, is_begun: bool = False, mark: str = "") -> None:
         super().__init__()
-        for one in THEMES.values():
-            self.register_theme(one)
         self.theme = theme
         self._screen = LoginScreen(join, is_begun=is_begun, mark=mark)
 

@@ -11,6 +11,7 @@ from textual.reactive import Reactive
 from textual.worker import WorkerFailed
 
 from coterie.tui import colourless
+from coterie.tui.themes import THEMES
 
 T = TypeVar("T")
 
@@ -25,6 +26,8 @@ class Program(App[T]):
 
     def __init__(self) -> None:
         super().__init__()
+        for one in THEMES.values():
+            self.register_theme(one)
         self.no_color = colourless.is_wanted()
         self._colourless = [colourless.Colourless()]
 
