@@ -6,10 +6,9 @@ import msgspec
 
 from coterie.client.api import Message, Quote, Reactions
 from coterie.tui.room_timeline import GONE, Day, Entry, Item, New, Unsent, local_time
-from coterie.tui.words import MAX_NAME
+from coterie.tui.words import MAX_NAME, account
 from coterie.tui.wrapping import Line, Run, cells, cut, harmless, wrap
 from coterie.tui.writing import INDENT, done_lines, text_lines
-from coterie.ui.clean import clean_line
 from coterie.ui.pins import words_of
 from coterie.ui.plain import plain_words
 
@@ -116,8 +115,8 @@ def _under(head: Line, body: list[Line], look: Look) -> list[Line]:
 def _body(message: Message, look: Look) -> list[Line]:
     """What was said, or what is left of it."""
     if message.deleted_by:
-        by = cut(clean_line(message.deleted_by), MAX_NAME)
         own = message.deleted_by == message.sender
+        by = account(message.deleted_by)
         return [_note("[message deleted]" if own else f"[deleted by {by}]", look)]
     if message.kind != "text":
         what = cut(harmless(message.kind).replace("\n", " "), MAX_NAME) or "something"
@@ -138,7 +137,7 @@ def _done(message: Message, look: Look, pin: str) -> list[Line]:
 
 def _name(message: Message, look: Look) -> Run:
     style = "own" if message.sender == look.own_name else "sender"
-    return cut(clean_line(message.sender), MAX_NAME), style
+    return account(message.sender), style
 
 
 def _noted(lines: list[Line], message: Message, look: Look, *notes_first: str) -> list[Line]:
@@ -168,7 +167,7 @@ def _quote(quote: Quote, width: int) -> Line:
         said = "[said before you were here]"
     else:
         said = plain_words(harmless(quote.text[:MAX_QUOTED]))
-    name = cut(clean_line(quote.sender), MAX_NAME)
+    name = account(quote.sender)
     text = f"↪ {name}: {said}" if name else f"↪ {said}"
     return [(INDENT, "text"), (cut(text, width - len(INDENT)), "quote")]
 
