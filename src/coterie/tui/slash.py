@@ -25,6 +25,7 @@ from coterie.tui import words
 from coterie.tui.dialogs import Confirm, Pick, Picker, Reader, reader_width
 from coterie.tui.message_actions import act, delete, opened, picked, react
 from coterie.tui.navigating import search
+from coterie.tui.target import Answering, Place, request_of
 from coterie.tui.trust import show_members, verify
 from coterie.ui.clean import clean_line
 
@@ -126,10 +127,7 @@ async def _with_message(screen: "ChatScreen", command: str, arguments: tuple[str
     match command, arguments:
         case "reply", (*number, text):
             message = await picked(screen, "".join(number), lambda one: one.sender != own)
-            thread = message.thread or None
-            request = SendText(
-                message.room_id, text, wait=False, reply_to=message.ref, thread=thread
-            )
+            request = request_of(text, Answering(message), Place(message.room_id))
             await session.ask(request, Sent)
         case "edit", (*number, text):
             message = await picked(screen, "".join(number), lambda one: one.sender == own)
