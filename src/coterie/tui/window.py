@@ -59,7 +59,7 @@ class Window:
         """What stands behind the last; the beginning goes where it is too much."""
         self.messages += page.messages
         self.has_newer = page.has_newer
-        self._drop_beginning(MOST)
+        self._drop_beginning()
         self.revision += 1
 
     def take(self, message: Message, *, is_followed: bool = True) -> None:
@@ -80,13 +80,13 @@ class Window:
             self.messages.append(message)
         elif is_followed:
             self.messages.append(message)
-            self._drop_beginning(MOST)
+            self._drop_beginning()
         else:
             self.has_newer = True
 
-    def _drop_beginning(self, most: int) -> None:
-        if len(self.messages) > most:
-            del self.messages[:-most]
+    def _drop_beginning(self) -> None:
+        if len(self.messages) > MOST:
+            del self.messages[:-MOST]
             self.has_older = True
             self.revision += 1
 
