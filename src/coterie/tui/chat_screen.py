@@ -243,7 +243,7 @@ class ChatScreen(ChatKeys):
     def _entered(self, text: str) -> None:
         """It is for what the lines around the composer say now, whatever is opened in a moment."""
         place, target = self.composing.place, self.composing.target
-        self.composing.emptied()
+        self.composing.typed()
         self.begin(self._enter(text, place, target))
 
     async def _enter(self, text: str, place: Place, target: Target) -> None:

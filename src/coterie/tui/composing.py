@@ -66,14 +66,9 @@ class Composing:
             self._left.pop(place, None)
 
     def typed(self) -> None:
-        """The person changed it."""
+        """The person changed it, or entered it, so that nothing is left."""
         if not isinstance(self.target, Editing):
             self._drafts.keep(self.place.key, self._composer.text, is_room=self._is_room)
-
-    def emptied(self) -> None:
-        """It was entered: nothing is left to be kept."""
-        if not isinstance(self.target, Editing):
-            self._drafts.keep(self.place.key, "", is_room=self._is_room)
 
     @property
     def _is_room(self) -> bool:
