@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.events import Click
@@ -240,7 +241,7 @@ class TimelineView(ScrollView, can_focus=False):
             return
         before, items = self._items, self._given
         self._items = items
-        look = Look(width, self._look.own_name, self._look.is_12h, self._look.is_compact)
+        look = replace(self._look, width=width)
         if look != self._drawn_for:
             before, self._drawn, self._tops, self._drawn_for = (), [], [0], look
         begin = _alike(before, items)
