@@ -30,9 +30,9 @@ def banner(room: Room, members: tuple[Member, ...], key: str) -> Banner | None:
             return Banner(text, "key")
         case "forked":
             text = (
-                "⚠ a member saw another log than this device: compare what you read. {key} goes on"
+                f"⚠ a member saw another log than this device: compare what you read. {key} goes on"
             )
-            return Banner(text.replace("{key}", key), "fork")
+            return Banner(text, "fork")
         case "lost" | "stuck" if room.admin:
             return Banner(f"⚠ {_happened(room)}. {key} lets it go on in a new group", "renew")
         case "lost" | "stuck" | "older-copy" | "joining":
