@@ -10,7 +10,6 @@ from coterie.client.store_key_packages import KeyPackages
 from coterie.client.store_logs import Logs
 from coterie.client.store_people import KnownAccount, People
 from coterie.client.store_rejoins import KeptRejoin, Rejoins
-from coterie.client.store_rooms import RoomView
 from coterie.client.store_said import SaidStore
 from coterie.client.store_schema import APPLICATION_ID, SCHEMA
 from coterie.client.store_search import Searches
@@ -28,8 +27,6 @@ __all__ = [
     "HeldWelcome",
     "KeptRejoin",
     "KnownAccount",
-    "RoomHistory",
-    "RoomView",
     "Store",
     "TimelinePage",
     "TimelineRow",
