@@ -16,7 +16,7 @@ from coterie.client.room_state import RoomState
 from coterie.secret import Secret
 from coterie.wire import frames as f
 from tests.client.house import PARTS, House, Person, house_in, passing, until
-from tests.client.people import Device, Room
+from tests.client.people import Device, Reader, Room
 from tests.client.restoring import restore
 
 
@@ -119,22 +119,28 @@ async def renew_with(admin: Person, names: list[str]) -> None:
 def invite_into_a_fake(
     house: House, person: Person, maker: Device, state: RoomState, group_id: bytes
 ) -> None:
-    """Into a group that the maker, its only admin, made under that id; the server puts it into the inbox."""
+    """Into a group that the maker, its only admin, made under that id."""
+    fake = Room(group_id=group_id)
+    invite_by(
+        fake.create(maker, structs.replace(state, admins=(maker.account_key,))), house, person
+    )
+
+
+def invite_by(reader: Reader, house: House, person: Person) -> None:
+    """Into the group of somebody who has read all of it; its log is elsewhere, its Welcome in the server's inbox."""
     given = house.shared.store.do(
         lambda t: t.directory.take_key_packages(person.name), house.clock.now()
     )
     package = given.key_packages[0]
-    fake = Room(group_id=group_id)
-    reader = fake.create(maker, structs.replace(state, admins=(maker.account_key,)))
     reader.want(Change(adds=(Newcomer(person.name, package.device, package.key_package),)))
-    reader.catch_up()
     reader.seal()
     sealed = reader.log.outbox[0].sealed
     assert sealed is not None
     assert sealed.welcome is not None
-    welcome, device = sealed.welcome, person.account.device
+    group_id, welcome = reader.room.group_id, sealed.welcome
+    sender, device = reader.device.id, person.account.device
     house.shared.store.do(
-        lambda t: t.inboxes.put_welcome(group_id, maker.id, welcome, {device}), house.clock.now()
+        lambda t: t.inboxes.put_welcome(group_id, sender, welcome, {device}), house.clock.now()
     )
     house.connection(person.name).tell(f.InboxGrew())
 

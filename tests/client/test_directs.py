@@ -10,7 +10,7 @@ from pathlib import Path
 from coterie.client import api, direct
 from coterie.client import log as logs
 from coterie.client.directs import Directs
-from coterie.client.intent import Change, Newcomer, Say
+from coterie.client.intent import Say
 from coterie.client.log import Halt, Step
 from coterie.client.people import KeyChanged
 from coterie.client.placing import Placing
@@ -21,7 +21,7 @@ from coterie.secret import Secret
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
 from tests.client import people
-from tests.client.going_on import settled, waited
+from tests.client.going_on import invite_by, settled, waited
 from tests.client.house import PARTS, House, Person, error_of, house_in, passing, until
 from tests.client.restoring import back_up, restore
 
@@ -323,27 +323,13 @@ def invite(house: House, person: Person, maker: people.Device, group_id: bytes) 
     mine = person.account.account_public_key
     fake = people.Room(group_id=group_id)
     reader = fake.create(maker, direct.new_state(maker.account_key, mine))
-    post_welcome(house, person, maker, reader, group_id)
+    invite_past_the_rules(reader, house, person)
 
 
-def post_welcome(
-    house: House, person: Person, maker: people.Device, reader: people.Reader, group_id: bytes
-) -> None:
-    given = house.shared.store.do(
-        lambda t: t.directory.take_key_packages(person.name), house.clock.now()
-    )
-    package = given.key_packages[0]
+def invite_past_the_rules(reader: people.Reader, house: House, person: Person) -> None:
+    """By a program that keeps to none."""
     reader.log = replace(reader.log, group=replace(reader.group, policy=TakeAll()))
-    reader.want(Change(adds=(Newcomer(person.name, package.device, package.key_package),)))
-    reader.seal()
-    sealed = reader.log.outbox[0].sealed
-    assert sealed is not None
-    assert sealed.welcome is not None
-    welcome, device = sealed.welcome, person.account.device
-    house.shared.store.do(
-        lambda t: t.inboxes.put_welcome(group_id, maker.id, welcome, {device}), house.clock.now()
-    )
-    house.connection(person.name).tell(f.InboxGrew())
+    invite_by(reader, house, person)
 
 
 def bobbs_device() -> people.Device:
@@ -392,7 +378,7 @@ async def test_third_account_lets_nobody_into_the_direct_messages_of_two(tmp_pat
         context = replace(group.context, extensions=people.extensions_of(state))
         made = logs.create(replace(group, context=context), carol.id, people.NOW)
         reader = people.Reader(people.Room(group_id=group_id), carol, made)
-        post_welcome(house, alice, carol, reader, group_id)
+        invite_past_the_rules(reader, house, alice)
         await until(lambda: bool(alice.notices))
         assert "direct-room: a third account" in alice.notices[-1]
         assert list(alice.rooms) == [old]

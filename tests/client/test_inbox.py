@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from coterie.client.api import Acknowledge, AddMembers, RemoveMember, Result, SendText
-from coterie.client.intent import Change, Newcomer, Say
+from coterie.client.intent import Change, Say
 from coterie.client.key_packages import KEPT_ON_SERVER
 from coterie.client.link import BACK_OFF_CAP_S
 from coterie.client.log import Halt, Step
@@ -21,10 +21,10 @@ from coterie.content import Text, encode
 from coterie.errors import StorageError
 from coterie.identity import AccountKey
 from coterie.secret import Secret
-from coterie.server.writing import Transaction
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
 from tests.client import people
+from tests.client.going_on import invite_by
 from tests.client.house import House, Lie, Person, error_of, house_in, pair_in, passing, until
 
 
@@ -208,30 +208,14 @@ def _invite_into_a_fake(
 ) -> None:
     """Into a group that mallory made: with the id of bobb's, and of a higher epoch, unless another is given."""
     mallory = people.new_device("mallory", AccountKey(Secret(b"m" * 32)))
-    given = house.shared.store.do(
-        lambda t: t.directory.take_key_packages("bobb"), house.clock.now()
-    )
-    package = given.key_packages[0]
     fake = people.Room(group_id=group_id or bobb.log.group_id)
     reader = fake.create(mallory, structs.replace(state, admins=(mallory.account_key,)))
     for _ in range(9):
         reader.want(Change())
         fake.settle()
-    reader.want(Change(adds=(Newcomer("bobb", package.device, package.key_package),)))
-    reader.catch_up()
     if seq is not None:
         reader.log = replace(reader.log, cursor=seq)
-    reader.seal()
-    sealed = reader.log.outbox[0].sealed
-    assert sealed is not None
-    assert sealed.welcome is not None
-    welcome = sealed.welcome
-
-    def put(t: Transaction) -> None:
-        t.inboxes.put_welcome(fake.group_id, mallory.id, welcome, {bobb.account.device})
-
-    house.shared.store.do(put, house.clock.now())
-    house.connection("bobb").tell(f.InboxGrew())
+    invite_by(reader, house, bobb)
 
 
 @asynchronous
