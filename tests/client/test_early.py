@@ -35,9 +35,9 @@ class Loading:
         return self._house.seams
 
 
-async def names(backend: api.Backend, request: api.GetStatus = NOW) -> list[str]:
+async def names(backend: api.Backend) -> list[str]:
     """Of the rooms."""
-    status = await backend.call(request)
+    status = await backend.call(NOW)
     assert isinstance(status, api.Status)
     return [room.name for room in status.rooms]
 
@@ -261,7 +261,6 @@ async def test_who_waits_while_all_is_closed_is_told_so(tmp_path: Path) -> None:
 async def test_an_error_in_what_is_done_with_it_closes_everything(tmp_path: Path) -> None:
     async with house_in(tmp_path) as house:
         folder = house.person("alice").make_profile(tmp_path / "a")
-
         await shown_once(folder, house)
 
         async def fail_after(request: api.Request) -> None:
