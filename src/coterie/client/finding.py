@@ -29,7 +29,7 @@ class Finding:
             await self._running.catch_up(CATCH_UP_S)
             found = self._only_or_none(ref)
         if found is None:
-            raise InvalidInput(f"there is no room {ref}", hint="`coterie room list` shows them")
+            raise no_room(ref)
         return found
 
     def rooms_called(self, ref: str) -> list[bytes]:
@@ -51,6 +51,11 @@ class Finding:
             told = f"several rooms are called {ref}: {', '.join(ids)}"
             raise InvalidInput(told, hint="name it by its id")
         return found[0] if found else None
+
+
+def no_room(ref: str) -> InvalidInput:
+    """None is called so."""
+    return InvalidInput(f"there is no room {ref}", hint="`coterie room list` shows them")
 
 
 def check_name(name: str) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from coterie.client import api
 from coterie.client.excerpt import excerpt
-from coterie.client.finding import Finding, message_ref
+from coterie.client.finding import Finding, message_ref, no_room
 from coterie.client.running import Running
 from coterie.client.search_query import Query, parse
 from coterie.client.store import TimelineRow
@@ -120,7 +120,7 @@ class Pages:
         for ref in refs:
             groups = self._finding.rooms_called(ref)
             if not groups:
-                raise InvalidInput(f"there is no room {ref}", hint="`coterie room list` shows them")
+                raise no_room(ref)
             found.update(self._rooms.room_id(group_id) for group_id in groups)
         return found
 
