@@ -102,9 +102,13 @@ class Whispering:
         if state != before and (before, state) != (UNKNOWN, "offline"):
             self._say_presence()
 
+    @property
+    def _is_there(self) -> bool:
+        return self._state in ("online", "away")
+
     def looked(self) -> None:
         """Its person is in a room for the first time, where nothing was said of that before."""
-        if self._state in ("online", "away"):
+        if self._is_there:
             self._say_presence()
 
     # --- the connection ------------------------------------------------------------------------
@@ -112,7 +116,7 @@ class Whispering:
     def connected(self) -> None:
         """All logs are read and listened to."""
         self._is_connected = True
-        if self._state in ("online", "away"):
+        if self._is_there:
             self._say_presence()
 
     def disconnected(self) -> None:
@@ -174,7 +178,7 @@ class Whispering:
         for group_id in begun:
             self._numbers[group_id] = self._number(group_id)
             room_id = self._rooms.room_id(group_id)
-            if self._is_connected and self._state in ("online", "away"):
+            if self._is_connected and self._is_there:
                 self._greet(room_id, self._epoch(group_id))
             self._look(room_id)
 
@@ -256,7 +260,7 @@ class Whispering:
 
     def _greet(self, room_id: bytes, epoch: _Epoch) -> None:
         """Somebody has come, who would else learn of us within a minute. Ends by itself: we are new to him once."""
-        if self._state not in ("online", "away") or epoch.size > MOST_GREETED:
+        if not self._is_there or epoch.size > MOST_GREETED:
             return
         if not self._to_greet:
             self._greeting = self._clock.call_later(GREET_AFTER_S, self._greet_all)
