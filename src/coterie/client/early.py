@@ -128,23 +128,20 @@ class Early:
     def _glimpse(self, request: api.Request) -> api.Result | None:
         if self._seen is None:
             return None
+        names = {room.room_id: room.name for room in self._seen.rooms}
         match request:
             case api.GetStatus(catch_up=False):
                 return self._seen
             case api.ListRooms(catch_up=False):
                 return api.Rooms(self._seen.rooms)
-            case api.GetPage(room, thread=None) if self._is_known(room):
-                return self._page(request, self._seen)
-            case api.GetDraft(room) if self._is_known(room):
+            case api.GetPage(room, thread=None) if room in names:
+                return self._page(request, names[room])
+            case api.GetDraft(room) if room in names:
                 return api.Draft(self._said.draft(bytes.fromhex(room)))
             case _:
                 return None
 
-    def _is_known(self, room_id: str) -> bool:
-        return self._seen is not None and any(r.room_id == room_id for r in self._seen.rooms)
-
-    def _page(self, request: api.GetPage, seen: api.Status) -> api.Page:
-        names = {bytes.fromhex(room.room_id): room.name for room in seen.rooms}
+    def _page(self, request: api.GetPage, name: str) -> api.Page:
         found = self._said.page(
             bytes.fromhex(request.room),
             request.limit,
@@ -152,7 +149,7 @@ class Early:
             after=request.after,
             around=request.around,
         )
-        shown = messages(found.rows, self._said, names.__getitem__)
+        shown = messages(found.rows, self._said, lambda room_id: name)
         return api.Page(tuple(shown), found.has_older, found.has_newer)
 
     # --- the rest ------------------------------------------------------------------------------
