@@ -56,8 +56,7 @@ class VerifyScreen(ModalScreen[bool]):
             with Horizontal():
                 yield Static("\n".join(code), classes="qr", markup=False)
                 with VerticalScroll():
-                    state = f"{words.mark} {words.word}".strip()
-                    yield Static(f"{state}\n{name} {words.sentence}.", markup=False)
+                    yield Static(f"{words.marked}\n{name} {words.sentence}.", markup=False)
                     yield Static(_in_lines(self._number.number), classes="number", markup=False)
                     yield Static(
                         f"{name} sees a number for you, too: read them to each other, over the telephone or in "

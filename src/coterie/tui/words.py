@@ -8,7 +8,7 @@ from coterie.tui.wrapping import cut
 from coterie.ui.clean import clean_line
 from coterie.ui.commands import SCREEN_COMMANDS
 from coterie.ui.keymap import KEYS, SELECT_KEYS, Key
-from coterie.ui.pins import PinWords, words_of
+from coterie.ui.pins import words_of
 
 TOLD_APART = 4  # characters of an id: enough among the rooms of one person
 MAX_NAME = 32  # cells; an account's name is no longer, and a hostile server's is cut
@@ -87,7 +87,7 @@ def header(room: Room, members: tuple[Member, ...], *, is_connected: bool) -> st
     elif others and verified == len(others):
         parts.append("✓ verified" if room.direct else "✓ all verified")
     elif room.direct:
-        parts += [f"{words.mark} {words.word}".strip() for words in map(_pin_words, others)]
+        parts += [words_of(member.pin).marked for member in others]
     elif others:
         parts.append(f"{verified} of {len(others)} verified")
     if room.waiting and not is_connected:  # else it is there in a moment
@@ -99,16 +99,11 @@ def header(room: Room, members: tuple[Member, ...], *, is_connected: bool) -> st
     return " · ".join(parts)
 
 
-def _pin_words(member: Member) -> PinWords:
-    return words_of(member.pin)
-
-
 def member_hint(member: Member) -> str:
     """Behind a member's name."""
-    words = words_of(member.pin)
-    mark = f"{words.mark} {words.word}".strip()
+    pin = words_of(member.pin).marked
     devices = counted(len(member.devices), "device")
-    return " · ".join(part for part in (mark, "admin" if member.admin else "", devices) if part)
+    return " · ".join(part for part in (pin, "admin" if member.admin else "", devices) if part)
 
 
 def status(status: Status, width: int) -> str:

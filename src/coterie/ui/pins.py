@@ -16,6 +16,11 @@ class PinWords(msgspec.Struct, frozen=True):
     word: str
     sentence: str
 
+    @property
+    def marked(self) -> str:
+        """The word behind its mark, if it has one."""
+        return f"{self.mark} {self.word}".strip()
+
 
 PINS: Mapping[str, PinWords] = MappingProxyType(
     {
