@@ -369,7 +369,7 @@ class ChatScreen(ChatKeys):
         try:
             await work
         except CoterieError as error:
-            self.tell(f"{error} — {error.hint}" if error.hint else str(error))
+            self.tell(words.error_line(error))
             self._is_told_offline = isinstance(error, Unavailable)
         self.update()
 

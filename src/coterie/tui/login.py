@@ -20,6 +20,7 @@ from coterie.tui.dialogs import dialog_css, plain
 from coterie.tui.mark import marked
 from coterie.tui.program import Program
 from coterie.tui.settled import settled
+from coterie.tui.words import error_line
 from coterie.ui.clean import clean
 from coterie.wire import names
 from coterie.wire.frames import Code
@@ -297,7 +298,7 @@ class LoginScreen(Screen[None]):
 
 
 def _sentence(error: CoterieError) -> str:
-    return f"✗ {error} — {error.hint}" if error.hint else f"✗ {error}"
+    return f"✗ {error_line(error)}"
 
 
 def _field_of(error: CoterieError) -> str:

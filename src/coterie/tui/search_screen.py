@@ -16,7 +16,7 @@ from coterie.client.api import Found, Hit, Message, Room, Search
 from coterie.errors import CoterieError
 from coterie.tui.dialogs import dialog_css, plain
 from coterie.tui.room_timeline import local_time
-from coterie.tui.words import room_mark
+from coterie.tui.words import error_line, room_mark
 from coterie.tui.wrapping import harmless
 from coterie.ui.clean import clean_line
 
@@ -127,7 +127,7 @@ class SearchScreen(ModalScreen[Message | None]):
             except CoterieError as error:
                 if asked is self._asked:
                     self._has_more = False
-                    self._show(f"{error} — {error.hint}" if error.hint else str(error), wrong=True)
+                    self._show(error_line(error), wrong=True)
                 continue
             if asked is self._asked:  # else something else was typed meanwhile
                 self._hits += found.hits

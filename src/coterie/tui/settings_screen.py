@@ -18,6 +18,7 @@ from coterie.errors import StorageError
 from coterie.tui.dialogs import dialog_css, plain
 from coterie.tui.settings import SETTINGS, Setting, Settings, Value, wrong_keys
 from coterie.tui.settings_file import SettingsFile
+from coterie.tui.words import error_line
 from coterie.ui.clean import clean
 from coterie.ui.keymap import KEYS, Key
 
@@ -149,7 +150,7 @@ class SettingsScreen(ModalScreen[None]):
         try:
             change()
         except StorageError as error:
-            self._tell(f"{error} — {error.hint}" if error.hint else str(error), is_problem=True)
+            self._tell(error_line(error), is_problem=True)
             return
         self._apply(self._file.settings)
         options = self.query_one(OptionList)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from textwrap import wrap
 
 from coterie.client.api import Member, Room, Status
+from coterie.errors import CoterieError
 from coterie.tui.wrapping import cut
 from coterie.ui.clean import clean_line
 from coterie.ui.commands import SCREEN_COMMANDS
@@ -146,6 +147,11 @@ def _columns(rows: list[tuple[str, str]], width: int) -> str:
             lines.append(f"{name:<{first}}{told.pop(0)}".rstrip())
         lines += [" " * first + line for line in told]
     return "\n".join(lines)
+
+
+def error_line(error: CoterieError) -> str:
+    """What went wrong, and what can be done, on one line."""
+    return f"{error} — {error.hint}" if error.hint else str(error)
 
 
 def select_hint(keys: Iterable[Key]) -> str:
