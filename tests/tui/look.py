@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual.events import Paste
+from textual.events import Key, Paste
 
 from coterie.client.api import Backend
 from coterie.tui.app import ChatApp
@@ -31,6 +31,11 @@ class Seen(Sight):
         for key in keys:
             await self.pilot.press(key)
             await self.app.typed_ahead.until_taken()
+
+    def press_at_once(self, *keys: str) -> None:
+        """All of them before anything is done, as a terminal gives them that was behind."""
+        for key in keys:
+            self.app.post_message(Key(key, key if len(key) == 1 else None))
 
     @property
     def composed(self) -> str:

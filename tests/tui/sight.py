@@ -50,3 +50,7 @@ class Sight:
     async def until_gone(self, text: str) -> None:
         """Waits for this to leave the screen."""
         await self.until(lambda: text not in self.text)
+
+    async def until_over(self) -> None:
+        """Waits for the program to end."""
+        await self.until(lambda: not self.app.is_running)

@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec import structs
-from textual.events import Key, MouseScrollUp
+from textual.events import MouseScrollUp
 
 from coterie.client import api
 from coterie.errors import CoterieError, Unavailable
@@ -175,9 +175,7 @@ async def test_what_is_typed_ahead_goes_where_it_is_meant() -> None:
     backend = Memory()
     async with looking(backend, "ops") as seen:
         await seen.until_shown("> message #ops")
-        for key in ("ctrl+k", *"war", "enter", *"hello", "enter", "ctrl+f", *"hel"):
-            character = key if len(key) == 1 else None
-            seen.app.post_message(Key(key, character))  # all of it at once
+        seen.press_at_once("ctrl+k", *"war", "enter", *"hello", "enter", "ctrl+f", *"hel")
         await seen.until_shown("Search all rooms", "1 found")
         assert [(one.room, one.text) for one in backend.requests(api.SendText)] == [
             (WAR.room_id, "hello")

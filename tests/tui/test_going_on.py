@@ -33,7 +33,7 @@ async def test_what_was_typed_just_before_is_left_for_the_next_screen() -> None:
         await seen.until_shown("> message #ops")
         await seen.press("h", "i")
         backend.end(HolderEnded())
-        await seen.until(lambda: not seen.app.is_running)
+        await seen.until_over()
     assert isinstance(seen.app.return_value, HolderEnded)
     assert seen.app.session.drafts.unsaved == {OPS.room_id: "hi"}
 
@@ -44,7 +44,7 @@ async def test_what_was_on_its_way_is_left_too() -> None:
     async with looking(backend, "ops") as seen:
         await seen.until_shown("> message #ops")
         await seen.press("h", "i", "enter")
-        await seen.until(lambda: not seen.app.is_running)
+        await seen.until_over()
     assert seen.app.session.drafts.unsaved == {OPS.room_id: "hi"}
 
 

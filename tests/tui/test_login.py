@@ -221,7 +221,7 @@ async def test_quitting_makes_nothing_and_leaves_what_is_under_way() -> None:
         await fill(seen)
         await seen.until_shown("… stretching")
         await seen.press("ctrl+q")
-        await seen.until(lambda: not seen.app.is_running)
+        await seen.until_over()
     assert await asyncio.to_thread(server.was_left.wait, DEADLINE_S)
     assert seen.app.return_value is None
 

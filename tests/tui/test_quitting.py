@@ -5,7 +5,6 @@ import os
 import signal
 
 import pytest
-from textual import events
 from textual.pilot import Pilot
 
 from coterie.client import api
@@ -34,27 +33,17 @@ class Loading(Memory):
         return await super().call(request)
 
 
-def typed(app: ChatApp, *keys: str) -> None:
-    """All at once, as a terminal gives them that was behind."""
-    for key in keys:
-        app.post_message(events.Key(key, key if len(key) == 1 else None))
-
-
-async def until_over(seen: Seen) -> None:
-    await seen.until(lambda: not seen.app.is_running)
-
-
 @asynchronous
 async def test_what_was_entered_is_kept_before_the_program_ends() -> None:
     """It was in no log and no draft: the program had ended while the client was still being loaded."""
     backend = Loading()
     async with looking(backend, "ops") as seen:
         await seen.until_shown("> message #ops")
-        typed(seen.app, "h", "i", "enter", "ctrl+q")
+        seen.press_at_once("h", "i", "enter", "ctrl+q")
         await backend.is_held.wait()
         await seen.until_shown("what you sent is not kept yet")
         backend.is_loaded.set()
-        await until_over(seen)
+        await seen.until_over()
     assert [request.text for request in backend.requests(api.SendText)] == ["hi"]
 
 
@@ -66,7 +55,7 @@ async def test_who_cannot_wait_leaves_at_once() -> None:
         await seen.press("h", "i", "enter", "ctrl+q")
         await seen.until_shown("Ctrl+Q again leaves at once")
         await seen.press("ctrl+q")
-        await until_over(seen)
+        await seen.until_over()
     assert backend.requests(api.SendText) == []
 
 
@@ -76,8 +65,8 @@ async def test_all_keys_before_it_are_in_the_draft() -> None:
     backend = Memory()
     async with looking(backend, "ops") as seen:
         await seen.until_shown("> message #ops")
-        typed(seen.app, *"draft", "ctrl+q")
-        await until_over(seen)
+        seen.press_at_once(*"draft", "ctrl+q")
+        await seen.until_over()
     assert backend.drafts == {OPS.room_id: "draft"}
 
 
@@ -88,8 +77,8 @@ async def test_a_draft_that_cannot_be_kept_is_told_and_holds_nobody() -> None:
     backend.is_loaded.set()
     async with looking(backend, "ops") as seen:
         await seen.until_shown("> message #ops")
-        typed(seen.app, "h", "i", "ctrl+q")
-        await until_over(seen)
+        seen.press_at_once("h", "i", "ctrl+q")
+        await seen.until_over()
     error = seen.app.return_value
     assert isinstance(error, CoterieError)
     assert str(error) == "the disk is full"
@@ -124,7 +113,7 @@ async def test_where_nothing_can_be_read_the_program_ends_and_says_why() -> None
     app = ChatApp(Damaged(), None)
     async with app.run_test() as pilot:
         seen = Seen(app, pilot)
-        await until_over(seen)
+        await seen.until_over()
     assert str(app.return_value) == "client.db is damaged"
 
 
@@ -140,5 +129,5 @@ async def test_what_is_typed_after_it_goes_nowhere_and_the_screen_says_why() -> 
         assert "lost" not in seen.text
         assert seen.composed == ""
         backend.is_loaded.set()
-        await until_over(seen)
+        await seen.until_over()
     assert [request.text for request in backend.requests(api.SendText)] == ["hi"]
