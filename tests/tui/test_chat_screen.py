@@ -1,9 +1,9 @@
 """What a person sees and does on the main screen."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from msgspec import structs
 
 from coterie.client import api
 from coterie.errors import Unavailable
@@ -343,9 +343,7 @@ async def test_whatever_was_missed_is_asked_for_anew() -> None:
     first = backend.say("one")
     async with looking(backend, "ops") as seen:
         await seen.until_shown("one")
-        backend.messages[first.number] = api.Message(
-            **{**{name: getattr(first, name) for name in first.__struct_fields__}, "text": "two"}
-        )
+        backend.messages[first.number] = structs.replace(first, text="two")  # not told of
         backend.miss()
         await seen.until_shown("two")
         await seen.until_gone("one")
@@ -416,7 +414,7 @@ async def test_every_theme_shows_the_same_and_the_chosen_one_stays(tmp_path: Pat
 @asynchronous
 async def test_no_color_takes_all_colour_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    backend: Any = Memory()
+    backend = Memory()
     backend.say("hello")
     async with looking(backend, "ops") as seen:
         assert seen.app.no_color
