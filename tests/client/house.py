@@ -375,6 +375,17 @@ def open_database(folder: Path) -> Database:
 
 
 @asynccontextmanager
+async def alone_in(folder: Path) -> AsyncIterator[tuple[House, Person]]:
+    """Alice is online, in a room of her own."""
+    async with house_in(folder) as house:
+        alice = house.person("alice")
+        async with alice.online():
+            await alice.create()
+            await alice.in_step()
+            yield house, alice
+
+
+@asynccontextmanager
 async def pair_in(folder: Path) -> AsyncIterator[tuple[House, Person, Person]]:
     """Alice, an admin, and bobb are online and in #ops, and nothing is under way."""
     async with house_in(folder) as house:

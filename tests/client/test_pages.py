@@ -19,7 +19,7 @@ from coterie.client.store import INDEXED_BYTES, TimelineRow
 from coterie.content import Ref
 from coterie.errors import InvalidInput
 from tests.asynchronous import asynchronous
-from tests.client.house import Person, error_of, house_in, pair_in, until
+from tests.client.house import Person, alone_in, error_of, house_in, pair_in, until
 from tests.fakes import FakeClock
 
 
@@ -65,25 +65,22 @@ def texts_of(page: api.Page) -> list[str]:
 
 @asynchronous
 async def test_pages_are_turned_both_ways_and_say_where_they_end(tmp_path: Path) -> None:
-    async with house_in(tmp_path) as house:
-        alice = house.person("alice")
-        async with alice.online():
-            await alice.create()
-            await talk(alice, *map(str, range(9)))
-            newest = await page_of(alice, api.GetPage("ops", 4))
-            assert texts_of(newest) == ["6", "7", "8", "that is all"]
-            assert (newest.has_older, newest.has_newer) == (True, False)
-            first = newest.messages[0].number
-            older = await page_of(alice, api.GetPage("ops", 4, before=first))
-            assert texts_of(older) == ["2", "3", "4", "5"]
-            assert (older.has_older, older.has_newer) == (True, True)
-            newer = await page_of(alice, api.GetPage("ops", 4, after=older.messages[-1].number))
-            assert newer == newest
-            middle = older.messages[1].number
-            around = await page_of(alice, api.GetPage("ops", 3, around=middle))
-            assert texts_of(around) == ["2", "3", "4"]
-            both = api.GetPage("ops", 3, around=middle, before=middle)
-            assert isinstance(await error_of(alice.ask(both)), InvalidInput)
+    async with alone_in(tmp_path) as (_, alice):
+        await talk(alice, *map(str, range(9)))
+        newest = await page_of(alice, api.GetPage("ops", 4))
+        assert texts_of(newest) == ["6", "7", "8", "that is all"]
+        assert (newest.has_older, newest.has_newer) == (True, False)
+        first = newest.messages[0].number
+        older = await page_of(alice, api.GetPage("ops", 4, before=first))
+        assert texts_of(older) == ["2", "3", "4", "5"]
+        assert (older.has_older, older.has_newer) == (True, True)
+        newer = await page_of(alice, api.GetPage("ops", 4, after=older.messages[-1].number))
+        assert newer == newest
+        middle = older.messages[1].number
+        around = await page_of(alice, api.GetPage("ops", 3, around=middle))
+        assert texts_of(around) == ["2", "3", "4"]
+        both = api.GetPage("ops", 3, around=middle, before=middle)
+        assert isinstance(await error_of(alice.ask(both)), InvalidInput)
 
 
 @pytest.mark.parametrize("way", ["newest", "before", "after", "around"])
@@ -92,31 +89,28 @@ async def test_a_page_of_the_longest_messages_fits_a_frame_and_says_what_it_left
     tmp_path: Path, way: str
 ) -> None:
     """Pages of a thousand such messages would be 260 MB: the other process was told of a broken frame."""
-    async with house_in(tmp_path) as house:
-        alice = house.person("alice")
-        async with alice.online():
-            await alice.create()
-            keep(alice, *(LONGEST for _ in range(12)))
-            whole = await page_of(alice, api.GetPage("ops", 1_000))
-            assert whole.has_older
-            numbers = range(1, whole.messages[-1].number + 1)
-            middle = numbers[len(numbers) // 2]
-            asked = {
-                "newest": api.GetPage("ops", 1_000),
-                "before": api.GetPage("ops", 1_000, before=numbers[-1]),
-                "after": api.GetPage("ops", 1_000, after=0),
-                "around": api.GetPage("ops", 1_000, around=middle),
-            }
-            page = await page_of(alice, asked[way])
-            assert len(msgspec.msgpack.encode(page)) < MAX_SIZE + 1_000 < MAX_FRAME
-            given = [one.number for one in page.messages]
-            assert given == list(range(given[0], given[-1] + 1))
-            assert page.has_older == (given[0] > numbers[0])
-            assert page.has_newer == (given[-1] < numbers[-1])
-            wanted = {"newest": numbers[-1], "before": numbers[-2], "after": 1, "around": middle}
-            assert wanted[way] in given
-            if way == "around":
-                assert given[0] < middle < given[-1]
+    async with alone_in(tmp_path) as (_, alice):
+        keep(alice, *(LONGEST for _ in range(12)))
+        whole = await page_of(alice, api.GetPage("ops", 1_000))
+        assert whole.has_older
+        numbers = range(1, whole.messages[-1].number + 1)
+        middle = numbers[len(numbers) // 2]
+        asked = {
+            "newest": api.GetPage("ops", 1_000),
+            "before": api.GetPage("ops", 1_000, before=numbers[-1]),
+            "after": api.GetPage("ops", 1_000, after=0),
+            "around": api.GetPage("ops", 1_000, around=middle),
+        }
+        page = await page_of(alice, asked[way])
+        assert len(msgspec.msgpack.encode(page)) < MAX_SIZE + 1_000 < MAX_FRAME
+        given = [one.number for one in page.messages]
+        assert given == list(range(given[0], given[-1] + 1))
+        assert page.has_older == (given[0] > numbers[0])
+        assert page.has_newer == (given[-1] < numbers[-1])
+        wanted = {"newest": numbers[-1], "before": numbers[-2], "after": 1, "around": middle}
+        assert wanted[way] in given
+        if way == "around":
+            assert given[0] < middle < given[-1]
 
 
 @asynchronous
@@ -138,27 +132,24 @@ async def test_what_waits_is_cut_to_a_frame_too_and_counted(tmp_path: Path) -> N
 
 @asynchronous
 async def test_another_process_turns_pages_too(tmp_path: Path) -> None:
-    async with house_in(tmp_path) as house:
-        alice = house.person("alice")
-        async with alice.online():
-            await alice.create()
-            keep(alice, *(LONGEST for _ in range(10)))
-            assert alice.service is not None
-            async with serving(alice.service, tmp_path / "socket"):
-                remote = Remote(tmp_path / "socket")
-                numbers: list[int] = []
-                before = None
-                while True:
-                    page = await remote.call(api.GetPage("ops", 1_000, before=before))
-                    assert isinstance(page, api.Page)
-                    numbers = [*(one.number for one in page.messages), *numbers]
-                    if not page.has_older:
-                        break
-                    before = page.messages[0].number
-                assert numbers == list(range(1, numbers[-1] + 1))
-                async with aclosing(remote.stream(api.Watch())) as stream:
-                    first = [await anext(stream), await anext(stream)]
-                    assert [type(one) for one in first] == [api.Connection, api.Room]
+    async with alone_in(tmp_path) as (_, alice):
+        keep(alice, *(LONGEST for _ in range(10)))
+        assert alice.service is not None
+        async with serving(alice.service, tmp_path / "socket"):
+            remote = Remote(tmp_path / "socket")
+            numbers: list[int] = []
+            before = None
+            while True:
+                page = await remote.call(api.GetPage("ops", 1_000, before=before))
+                assert isinstance(page, api.Page)
+                numbers = [*(one.number for one in page.messages), *numbers]
+                if not page.has_older:
+                    break
+                before = page.messages[0].number
+            assert numbers == list(range(1, numbers[-1] + 1))
+            async with aclosing(remote.stream(api.Watch())) as stream:
+                first = [await anext(stream), await anext(stream)]
+                assert [type(one) for one in first] == [api.Connection, api.Room]
 
 
 # --- searches ----------------------------------------------------------------------------------
@@ -207,33 +198,27 @@ def test_a_day_begins_at_midnight_here_in_summer_too(monkeypatch: pytest.MonkeyP
 
 @asynchronous
 async def test_a_search_goes_on_where_it_ended_and_shows_what_it_found(tmp_path: Path) -> None:
-    async with house_in(tmp_path) as house:
-        alice = house.person("alice")
-        async with alice.online():
-            await alice.create()
-            await talk(alice, *(f"launch {number}" for number in range(5)))
-            first = await found(alice, api.Search("launch", limit=3))
-            assert first.has_more
-            second = await found(
-                alice, api.Search("launch", limit=3, before=first.hits[-1].message.number)
-            )
-            assert not second.has_more
-            texts = [hit.message.text for hit in (*first.hits, *second.hits)]
-            assert texts == [f"launch {number}" for number in range(5)][::-1]
-            hit = first.hits[0]
-            assert [hit.excerpt[begin:end] for begin, end in hit.found] == ["launch"]
+    async with alone_in(tmp_path) as (_, alice):
+        await talk(alice, *(f"launch {number}" for number in range(5)))
+        first = await found(alice, api.Search("launch", limit=3))
+        assert first.has_more
+        second = await found(
+            alice, api.Search("launch", limit=3, before=first.hits[-1].message.number)
+        )
+        assert not second.has_more
+        texts = [hit.message.text for hit in (*first.hits, *second.hits)]
+        assert texts == [f"launch {number}" for number in range(5)][::-1]
+        hit = first.hits[0]
+        assert [hit.excerpt[begin:end] for begin, end in hit.found] == ["launch"]
 
 
 @asynchronous
 async def test_a_search_that_finds_the_longest_messages_fits_a_frame(tmp_path: Path) -> None:
-    async with house_in(tmp_path) as house:
-        alice = house.person("alice")
-        async with alice.online():
-            await alice.create()
-            keep(alice, *("launch " + LONGEST[7:] for _ in range(18)))
-            answer = await found(alice, api.Search("launch", limit=200))
-            assert len(msgspec.msgpack.encode(answer)) < MAX_FRAME
-            assert answer.has_more
+    async with alone_in(tmp_path) as (_, alice):
+        keep(alice, *("launch " + LONGEST[7:] for _ in range(18)))
+        answer = await found(alice, api.Search("launch", limit=200))
+        assert len(msgspec.msgpack.encode(answer)) < MAX_FRAME
+        assert answer.has_more
 
 
 # --- what is new -------------------------------------------------------------------------------

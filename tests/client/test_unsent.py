@@ -1,7 +1,6 @@
 """What a person said and no log has: it waits, fails, is posted anew or dropped; and what it marks and changes."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,18 +18,7 @@ from coterie.content import Delete, Edit, Reaction, Ref, Text
 from coterie.errors import InvalidInput
 from coterie.wire import frames as f
 from tests.asynchronous import asynchronous
-from tests.client.house import House, Person, error_of, house_in, pair_in
-
-
-@asynccontextmanager
-async def alone_in(folder: Path) -> AsyncIterator[tuple[House, Person]]:
-    """Alice is online, in a room of her own."""
-    async with house_in(folder) as house:
-        alice = house.person("alice")
-        async with alice.online():
-            await alice.create()
-            await alice.in_step()
-            yield house, alice
+from tests.client.house import Person, alone_in, error_of, pair_in
 
 
 def refusing() -> Callable[[f.RequestBody, str], f.ReplyBody | None]:
