@@ -4,6 +4,7 @@ from msgspec import structs
 
 from coterie.client.api import Message, Page
 from coterie.tui.room_timeline import Day, Entry, Item, New, RoomTimeline, Unsent
+from coterie.tui.wrapping import MAX_STACKED
 from tests.cli.fakes import OPS, WAR
 from tests.tui.memory import Memory
 
@@ -140,6 +141,15 @@ def test_a_thread_has_its_root_and_what_hangs_from_it() -> None:
     assert thread.belongs(backend.say("reply", thread=root.ref))
     assert not thread.belongs(backend.say("other"))
     assert not thread.belongs(backend.say("elsewhere", room=WAR, thread=root.ref))
+
+
+def test_what_a_thread_is_named_by_has_no_more_marks_on_a_letter_than_any_script_needs() -> None:
+    backend = Memory()
+    root = backend.say("a" + "\u0301" * 100, replies=1)
+    timeline = loaded(root, backend.say("other"), backend.say("reply", thread=root.ref))
+    last = items(timeline)[-1]
+    assert isinstance(last, Entry)
+    assert last.thread_of == "the thread of bobb: a" + "\u0301" * MAX_STACKED
 
 
 def test_what_one_would_edit_is_the_last_text_of_ones_own_that_is_still_there() -> None:

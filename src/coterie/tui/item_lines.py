@@ -6,11 +6,10 @@ import msgspec
 
 from coterie.client.api import Message, Quote, Reactions
 from coterie.tui.room_timeline import GONE, Day, Entry, Item, New, Unsent, local_time
-from coterie.tui.words import MAX_NAME, account
+from coterie.tui.words import MAX_NAME, account, beginning
 from coterie.tui.wrapping import Line, Run, cells, cut, harmless, wrap
 from coterie.tui.writing import INDENT, done_lines, text_lines
 from coterie.ui.pins import words_of
-from coterie.ui.plain import plain_words
 
 STYLES = (
     "text", "strong", "emphasis", "strike", "code", "quote", "link", "mention", "mention-me",
@@ -166,7 +165,7 @@ def _quote(quote: Quote, width: int) -> Line:
     elif not quote.sender:
         said = "[said before you were here]"
     else:
-        said = plain_words(harmless(quote.text[:MAX_QUOTED]))
+        said = beginning(quote.text, MAX_QUOTED)
     name = account(quote.sender)
     text = f"↪ {name}: {said}" if name else f"↪ {said}"
     return [(INDENT, "text"), (cut(text, width - len(INDENT)), "quote")]

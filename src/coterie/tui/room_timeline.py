@@ -9,8 +9,7 @@ import msgspec
 
 from coterie.client.api import Message
 from coterie.tui.window import Window
-from coterie.tui.words import account
-from coterie.ui.plain import plain_words
+from coterie.tui.words import account, beginning
 
 RUN = timedelta(minutes=5)  # what one person says within it stands under one head
 MAX_BEGINNING = 200  # characters of what began a thread that are looked at for its line
@@ -163,7 +162,7 @@ class RoomTimeline:
         root = self._roots.get(message.thread)
         if root is None:
             return ""
-        said = "[message deleted]" if root.deleted_by else plain_words(root.text[:MAX_BEGINNING])
+        said = "[message deleted]" if root.deleted_by else beginning(root.text, MAX_BEGINNING)
         return f"the thread of {account(root.sender)}: {said}"
 
     def _is_new(self, message: Message, account: str) -> bool:

@@ -3,9 +3,8 @@
 import msgspec
 
 from coterie.client.api import EditMessage, Message, SendText
-from coterie.tui.words import account
-from coterie.tui.wrapping import cut, harmless
-from coterie.ui.plain import plain_words
+from coterie.tui.words import account, beginning
+from coterie.tui.wrapping import cut
 
 MAX_SHOWN = 200  # characters of the message that are looked at for its line
 
@@ -30,7 +29,9 @@ class Answering(msgspec.Struct, frozen=True):
     @property
     def line(self) -> str:
         """As it stands above the composer."""
-        return f"replying to {account(self.message.sender)}: {_beginning(self.message)}"
+        return (
+            f"replying to {account(self.message.sender)}: {beginning(self.message.text, MAX_SHOWN)}"
+        )
 
 
 class Editing(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ class Editing(msgspec.Struct, frozen=True):
     @property
     def line(self) -> str:
         """As it stands above the composer."""
-        return f"editing: {_beginning(self.message)}"
+        return f"editing: {beginning(self.message.text, MAX_SHOWN)}"
 
 
 Target = Answering | Editing | None
@@ -71,7 +72,3 @@ def request_of(text: str, target: Target, place: Place) -> SendText | EditMessag
             )
         case None:
             return SendText(place.room_id, text, wait=False, thread=place.thread or None)
-
-
-def _beginning(message: Message) -> str:
-    return plain_words(harmless(message.text[:MAX_SHOWN]))

@@ -5,11 +5,12 @@ from textwrap import wrap
 
 from coterie.client.api import Member, Room, Status
 from coterie.errors import CoterieError
-from coterie.tui.wrapping import cut
+from coterie.tui.wrapping import cut, harmless
 from coterie.ui.clean import clean_line
 from coterie.ui.commands import SCREEN_COMMANDS
 from coterie.ui.keymap import KEYS, SELECT_KEYS, Key
 from coterie.ui.pins import words_of
+from coterie.ui.plain import plain_words
 
 TOLD_APART = 4  # characters of an id: enough among the rooms of one person
 MAX_NAME = 32  # cells; an account's name is no longer, and a hostile server's is cut
@@ -23,6 +24,11 @@ PRESENT = {"online": "●", "away": "◐"}  # of whom nothing is known, like tho
 def account(name: str) -> str:
     """As it can be shown: a hostile server's may be anything."""
     return cut(clean_line(name), MAX_NAME)
+
+
+def beginning(text: str, most: int) -> str:
+    """Of a message on one line, without marks: of so many characters of it, since a line shows few."""
+    return plain_words(harmless(text[:most]))
 
 
 def room_mark(room: Room) -> str:
